@@ -1,0 +1,54 @@
+import { type Static, type TProperties, type TSchema, Type } from "typebox";
+
+/** An object that knows exactly its properties. */
+export const Exactly = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false });
+
+export const Id = Type.String({ minLength: 1, maxLength: 64, pattern: "^[A-Za-z0-9_:.-]+$" });
+export const Sku = Type.String({ minLength: 1, maxLength: 64, pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*$" });
+export const Time = Type.String({ format: "date-time" });
+export const Quantity = Type.Integer({ minimum: 1, maximum: 999 });
+export const Email = Type.String({ format: "email", maxLength: 254 });
+export const Currency = Type.String({ pattern: "^[A-Z]{3}$" });
+
+/** Minor units of one ISO 4217 currency. */
+export const Money = Exactly({
+  amount: Type.Integer({ minimum: -9_007_199_254_740_991, maximum: 9_007_199_254_740_991 }),
+  currency: Currency,
+});
+export type Money = Static<typeof Money>;
+
+export const Totals = Exactly({ items: Money, shipping: Money, tax: Money, total: Money });
+export type Totals = Static<typeof Totals>;
+
+export const Address = Exactly({
+  name: Type.String({ minLength: 1, maxLength: 100 }),
+  line1: Type.String({ minLength: 1, maxLength: 200 }),
+  line2: Type.Optional(Type.String({ maxLength: 200 })),
+  city: Type.String({ minLength: 1, maxLength: 100 }),
+  postalCode: Type.String({ minLength: 1, maxLength: 20 }),
+  country: Type.String({ pattern: "^[A-Z]{2}$" }),
+});
+export type Address = Static<typeof Address>;
+
+/** Who is to be written to about an order. Travels with the events, so that no consumer has to ask for it. */
+export const Customer = Exactly({ id: Id, email: Email, name: Type.String({ maxLength: 100 }) });
+export type Customer = Static<typeof Customer>;
+
+export const Role = Type.Enum(["customer", "staff", "admin"]);
+export type Role = Static<typeof Role>;
+
+/** Who asks, as the gateway has verified it. */
+export const Viewer = Exactly({ userId: Id, roles: Type.Array(Role) });
+export type Viewer = Static<typeof Viewer>;
+
+/** A cursor page's request. */
+export const Paging = {
+  limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }),
+  cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
+};
+
+export const Page = <T extends TSchema>(item: T) =>
+  Exactly({ items: Type.Array(item), nextCursor: Type.Union([Type.String(), Type.Null()]) });
+
+export const Nothing = Type.Null();
+export const NoParams = Exactly({});

@@ -1,0 +1,47 @@
+import { type Static, Type } from "typebox";
+import { Exactly, Id, Quantity, Sku, Time } from "./common.ts";
+import { contract } from "./contract.ts";
+
+export const Stock = Exactly({
+  sku: Sku,
+  onHand: Type.Integer({ minimum: 0 }),
+  reserved: Type.Integer({ minimum: 0 }),
+  /** onHand - reserved: what can still be sold. */
+  available: Type.Integer({ minimum: 0 }),
+});
+export type Stock = Static<typeof Stock>;
+
+const Shortage = Exactly({ sku: Sku, requested: Type.Integer(), available: Type.Integer() });
+export type Shortage = Static<typeof Shortage>;
+
+export const inventory = contract({
+  name: "inventory",
+  version: 1,
+  actions: {
+    get: { params: Exactly({ sku: Sku }), result: Stock, idempotent: true },
+    /** The stock of those SKUs that are known; an unknown one is left out. */
+    getMany: {
+      params: Exactly({ skus: Type.Array(Sku, { minItems: 1, maxItems: 200 }) }),
+      result: Exactly({ items: Type.Array(Stock) }),
+      idempotent: true,
+    },
+    /** Sets what a stock-take has counted. Refused below what is reserved. Makes the SKU known. */
+    set: { params: Exactly({ sku: Sku, onHand: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }) }), result: Stock, idempotent: true },
+    /** The demo's stock: makes unknown SKUs known and leaves known ones that ever had stock as they are. */
+    seedDemo: {
+      params: Exactly({ items: Type.Array(Exactly({ sku: Sku, onHand: Type.Integer({ minimum: 0 }) }), { maxItems: 2000 }) }),
+      result: Exactly({ created: Type.Integer() }),
+      idempotent: true,
+    },
+  },
+  events: {
+    "stock.reserved": Type.Object({ orderId: Id, lines: Type.Array(Type.Object({ sku: Sku, quantity: Quantity })), expiresAt: Time }),
+    "stock.rejected": Type.Object({ orderId: Id, shortages: Type.Array(Type.Object(Shortage.properties)) }),
+    /** The reservation's time is over. The stock stays held until orders has decided: it cancels, unless the order is paid. */
+    "reservation.expired": Type.Object({ orderId: Id }),
+  },
+  errors: {
+    SKU_NOT_FOUND: "The inventory does not know this SKU",
+    STOCK_BELOW_RESERVED: "Less stock than is reserved for orders",
+  },
+});

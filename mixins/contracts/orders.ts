@@ -1,0 +1,97 @@
+import { type Static, Type } from "typebox";
+import { Address, Customer, Exactly, Id, Money, Page, Paging, Quantity, Sku, Time, Totals, Viewer } from "./common.ts";
+import { contract } from "./contract.ts";
+
+const STATUSES = ["pending", "reserved", "paid", "confirmed", "shipped", "delivered", "cancelled", "refunded"] as const;
+export type OrderStatus = (typeof STATUSES)[number];
+export const OrderStatus = Type.Enum(STATUSES);
+
+export const OrderLine = Exactly({
+  sku: Sku,
+  productId: Id,
+  name: Type.String(),
+  quantity: Quantity,
+  unitPrice: Money,
+  total: Money,
+});
+export type OrderLine = Static<typeof OrderLine>;
+
+export const HistoryEntry = Exactly({ status: OrderStatus, at: Time, reason: Type.Optional(Type.String()) });
+export type HistoryEntry = Static<typeof HistoryEntry>;
+
+export const Order = Exactly({
+  id: Id,
+  number: Type.String(),
+  status: OrderStatus,
+  lines: Type.Array(OrderLine),
+  totals: Totals,
+  shippingAddress: Address,
+  history: Type.Array(HistoryEntry),
+  createdAt: Time,
+});
+export type Order = Static<typeof Order>;
+
+const Reason = Type.String({ minLength: 1, maxLength: 500 });
+const EventLine = Type.Object({ sku: Sku, productId: Id, name: Type.String(), quantity: Quantity, unitPrice: Money, total: Money });
+/** What every event of an order says of it. */
+const OrderEvent = {
+  orderId: Id,
+  number: Type.String(),
+  customer: Customer,
+  lines: Type.Array(EventLine),
+  totals: Totals,
+};
+
+export const SagaStep = Exactly({
+  service: Type.String(),
+  /** The event that the step handled or sent. */
+  event: Type.String(),
+  eventId: Id,
+  direction: Type.Enum(["in", "out"]),
+  at: Time,
+  status: Type.String(),
+  attempts: Type.Integer(),
+  error: Type.Union([Type.String(), Type.Null()]),
+  requestId: Type.Union([Type.String(), Type.Null()]),
+});
+export type SagaStep = Static<typeof SagaStep>;
+
+export const orders = contract({
+  name: "orders",
+  version: 1,
+  actions: {
+    /** Places the customer's cart as an order. The same key and body answer the same order; the answer's commit is the acceptance. */
+    create: {
+      params: Exactly({
+        customer: Customer,
+        idempotencyKey: Type.String({ minLength: 1, maxLength: 200, pattern: "^[\\x21-\\x7e]+$" }),
+        paymentToken: Type.String({ minLength: 1, maxLength: 200 }),
+        shippingAddress: Address,
+        expectedTotal: Type.Optional(Money),
+      }),
+      result: Order,
+      idempotent: true,
+    },
+    get: { params: Exactly({ orderId: Id, viewer: Viewer }), result: Order, idempotent: true },
+    /** A customer's own orders, newest first. */
+    list: { params: Exactly({ userId: Id, ...Paging }), result: Page(Order), idempotent: true },
+    /** Every customer's orders, newest first: staff only, checked at the gateway. */
+    listAll: { params: Exactly({ status: Type.Optional(OrderStatus), ...Paging }), result: Page(Order), idempotent: true },
+    /** Asks for the cancellation. Cancelled at once until confirmed; afterwards as soon as shipping has stopped the parcel. */
+    cancel: { params: Exactly({ orderId: Id, viewer: Viewer, reason: Reason }), result: Order, idempotent: true },
+  },
+  events: {
+    "order.created": Type.Object({ ...OrderEvent, shippingAddress: Address, paymentToken: Type.String() }),
+    "order.confirmed": Type.Object({ ...OrderEvent, shippingAddress: Address }),
+    "order.cancelled": Type.Object({ ...OrderEvent, reason: Type.String() }),
+  },
+  errors: {
+    ORDER_NOT_FOUND: "No such order, or it is somebody else's",
+    CART_EMPTY: "There is nothing in the cart",
+    NOT_SELLABLE: "A product in the cart is not for sale any more",
+    TOTAL_CHANGED: "The total is not the expected one: prices have changed",
+    IDEMPOTENCY_KEY_REUSED: "The Idempotency-Key was used with another request",
+    NOT_CANCELLABLE: "The order cannot be cancelled in its state",
+    INVALID_CURSOR: "The cursor does not belong to this list",
+  },
+});
