@@ -26,7 +26,11 @@ export const inventory = contract({
       idempotent: true,
     },
     /** Sets what a stock-take has counted. Refused below what is reserved. Makes the SKU known. */
-    set: { params: Exactly({ sku: Sku, onHand: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }) }), result: Stock, idempotent: true },
+    set: {
+      params: Exactly({ sku: Sku, onHand: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }) }),
+      result: Stock,
+      idempotent: true,
+    },
     /** The demo's stock: makes unknown SKUs known and leaves known ones that ever had stock as they are. */
     seedDemo: {
       params: Exactly({ items: Type.Array(Exactly({ sku: Sku, onHand: Type.Integer({ minimum: 0 }) }), { maxItems: 2000 }) }),
@@ -35,7 +39,11 @@ export const inventory = contract({
     },
   },
   events: {
-    "stock.reserved": Type.Object({ orderId: Id, lines: Type.Array(Type.Object({ sku: Sku, quantity: Quantity })), expiresAt: Time }),
+    "stock.reserved": Type.Object({
+      orderId: Id,
+      lines: Type.Array(Type.Object({ sku: Sku, quantity: Quantity })),
+      expiresAt: Time,
+    }),
     "stock.rejected": Type.Object({ orderId: Id, shortages: Type.Array(Type.Object(Shortage.properties)) }),
     /** The reservation's time is over. The stock stays held until orders has decided: it cancels, unless the order is paid. */
     "reservation.expired": Type.Object({ orderId: Id }),

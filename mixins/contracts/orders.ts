@@ -32,7 +32,14 @@ export const Order = Exactly({
 export type Order = Static<typeof Order>;
 
 const Reason = Type.String({ minLength: 1, maxLength: 500 });
-const EventLine = Type.Object({ sku: Sku, productId: Id, name: Type.String(), quantity: Quantity, unitPrice: Money, total: Money });
+const EventLine = Type.Object({
+  sku: Sku,
+  productId: Id,
+  name: Type.String(),
+  quantity: Quantity,
+  unitPrice: Money,
+  total: Money,
+});
 /** What every event of an order says of it. */
 const OrderEvent = {
   orderId: Id,

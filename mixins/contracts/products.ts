@@ -104,7 +104,11 @@ export const products = contract({
   version: 1,
   actions: {
     /** `includeUnpublished`: staff see drafts and archived products; everyone else is told that there is none. */
-    get: { params: Exactly({ productId: Id, includeUnpublished: Type.Boolean({ default: false }) }), result: Product, idempotent: true },
+    get: {
+      params: Exactly({ productId: Id, includeUnpublished: Type.Boolean({ default: false }) }),
+      result: Product,
+      idempotent: true,
+    },
     search: { params: SearchParams, result: SearchResult, idempotent: true },
     related: {
       params: Exactly({ productId: Id, limit: Type.Integer({ minimum: 1, maximum: 20, default: 6 }) }),

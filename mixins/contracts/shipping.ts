@@ -18,7 +18,14 @@ export const Shipment = Exactly({
 });
 export type Shipment = Static<typeof Shipment>;
 
-const Parcel = { orderId: Id, shipmentId: Id, carrier: Type.String(), trackingNumber: Type.String(), customer: Customer, at: Time };
+const Parcel = {
+  orderId: Id,
+  shipmentId: Id,
+  carrier: Type.String(),
+  trackingNumber: Type.String(),
+  customer: Customer,
+  at: Time,
+};
 
 export const shipping = contract({
   name: "shipping",

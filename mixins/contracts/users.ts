@@ -33,7 +33,11 @@ export const users = contract({
     register: { params: Exactly({ email: Email, password: Password, name: Name }), result: SignedIn },
     login: { params: Exactly({ email: Email, password: Type.String({ minLength: 1, maxLength: 200 }) }), result: SignedIn },
     refresh: { params: Exactly({ refreshToken: Type.String({ minLength: 1, maxLength: 200 }) }), result: Tokens },
-    logout: { params: Exactly({ refreshToken: Type.String({ minLength: 1, maxLength: 200 }) }), result: Nothing, idempotent: true },
+    logout: {
+      params: Exactly({ refreshToken: Type.String({ minLength: 1, maxLength: 200 }) }),
+      result: Nothing,
+      idempotent: true,
+    },
     jwks: { params: NoParams, result: Jwks, idempotent: true },
     get: { params: Exactly({ userId: Id }), result: User, idempotent: true },
     update: { params: Exactly({ userId: Id, name: Name }), result: User, idempotent: true },

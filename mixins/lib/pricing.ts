@@ -26,13 +26,16 @@ export interface Totals {
 export const lineTotal = (line: PricedLine): Money => multiply(line.unitPrice, line.quantity);
 
 /** Half away from zero, to the minor unit. Amounts here are never negative. */
-const share = (amount: Money, basisPoints: number): Money => money(Math.round((amount.amount * basisPoints) / 10_000), amount.currency);
+const share = (amount: Money, basisPoints: number): Money =>
+  money(Math.round((amount.amount * basisPoints) / 10_000), amount.currency);
 
 /** items + shipping + tax = total, always: tax is rounded once, on the sum. An empty basket costs nothing. */
 export const totalsOf = (lines: readonly PricedLine[], rules: PricingRules): Totals => {
   const items = sum(lines.map(lineTotal), rules.currency);
   const shipping =
-    lines.length === 0 || items.amount >= rules.freeShippingFrom ? zero(rules.currency) : money(rules.shippingFee, rules.currency);
+    lines.length === 0 || items.amount >= rules.freeShippingFrom
+      ? zero(rules.currency)
+      : money(rules.shippingFee, rules.currency);
   const tax = share(add(items, shipping), rules.taxBasisPoints);
   return { items, shipping, tax, total: add(add(items, shipping), tax) };
 };

@@ -1,0 +1,90 @@
+import { hostname } from "node:os";
+import type { BrokerOptions } from "moleculer";
+import { ErrorRegenerator } from "./error-regenerator.ts";
+import type { Clock } from "./lib/clock.ts";
+import { systemClock } from "./lib/clock.ts";
+import { type Environment, readEnvironment } from "./lib/config.ts";
+import { currentCorrelation } from "./lib/correlation.ts";
+import { AjvValidator } from "./middlewares/ajv-validator.ts";
+import { correlation } from "./middlewares/correlation.ts";
+import { durableEvents } from "./middlewares/durable-events.ts";
+
+/** The framework's settings for a broker, from the environment. A fresh object for each broker: the framework changes it. */
+export const brokerOptions = (env: Environment = process.env, clock: Clock = systemClock): BrokerOptions => {
+  const read = readEnvironment(env);
+  const natsUrl = read.url("NATS_URL", ["nats", "tls"]);
+  const embedded = natsUrl === undefined;
+  return {
+    namespace: read.text("NAMESPACE", "molecart"),
+    nodeID: read.text("NODE_ID", embedded ? "molecart" : `${hostname()}-${process.pid}`),
+    ...(natsUrl !== undefined && {
+      transporter: { type: "NATS", options: { servers: natsUrl.split(","), reconnectTimeWait: 250, waitOnFirstConnect: true } },
+    }),
+    logger: {
+      type: "Pino",
+      options: {
+        level: read.oneOf("LOG_LEVEL", ["trace", "debug", "info", "warn", "error", "fatal"], embedded ? "warn" : "info"),
+        pino: {
+          options: {
+            base: null,
+            timestamp: () => `,"time":"${new Date().toISOString()}"`,
+            formatters: { level: (label: string) => ({ level: label }) },
+            mixin: () => ({ ...currentCorrelation() }),
+            hooks: { logMethod: detailFirst },
+          },
+        },
+      },
+    },
+    validator: new AjvValidator() as never,
+    errorRegenerator: new ErrorRegenerator() as never,
+    // Calls to a node that was killed fail over at the next one: a dead node is known as such after three seconds.
+    heartbeatInterval: 1,
+    heartbeatTimeout: 3,
+    requestTimeout: 5_000,
+    retryPolicy: { enabled: false, retries: 3, delay: 50, maxDelay: 1_000, factor: 2, check: isRetryable },
+    circuitBreaker: {
+      enabled: true,
+      threshold: 0.5,
+      minRequestCount: 10,
+      windowTime: 10,
+      halfOpenTime: 2_000,
+      check: isCalleesFault,
+    },
+    transit: { serviceChangedDebounceTime: 50 } as never,
+    dependencyInterval: 50,
+    registry: { strategy: "RoundRobin", preferLocal: true, stopDelay: 100 } as never,
+    // From the innermost to the outermost. The framework's own order has the circuit breaker inside the timeout, where it never
+    // sees a call that is not answered.
+    internalMiddlewares: false,
+    middlewares: [
+      durableEvents(),
+      "ActionHook",
+      "Validator",
+      "Bulkhead",
+      "Cacher",
+      "ContextTracker",
+      "Timeout",
+      "CircuitBreaker",
+      "Retry",
+      "Fallback",
+      "ErrorHandler",
+      correlation(),
+    ] as never,
+    tracking: { enabled: true, shutdownTimeout: 10_000 },
+    // The launcher owns the signals: it bounds the time that a shutdown may take.
+    skipProcessEventRegistration: true,
+    molecart: { env, clock },
+  };
+};
+
+const isRetryable = (error: Error): boolean => (error as { retryable?: boolean }).retryable === true;
+
+/** A refusal is an answer; only faults open the circuit. */
+const isCalleesFault = (error: Error): boolean => ((error as { code?: number }).code ?? 500) >= 500;
+
+/** The framework says (message, detail); pino wants (detail, message). */
+function detailFirst(this: unknown, args: unknown[], method: (...args: unknown[]) => void): void {
+  const [message, detail, ...rest] = args;
+  const swap = typeof message === "string" && typeof detail === "object" && detail !== null;
+  method.apply(this, swap ? [detail instanceof Error ? { err: detail } : detail, message, ...rest] : args);
+}

@@ -1,0 +1,114 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { Kysely, PostgresDialect, SqliteDialect, sql, type Transaction } from "kysely";
+import pg from "pg";
+import { delayMs } from "../lib/backoff.ts";
+import { asDatabaseError, isRetryableConflict } from "./database-errors.ts";
+import { SqliteConnection } from "./sqlite-connection.ts";
+import { lockStore } from "./store-lock.ts";
+
+export type DatabaseKind = "sqlite" | "postgres";
+
+/** A service's own SQL store: SQLite file or PostgreSQL database behind one query language. */
+export interface Database<DB> {
+  readonly kind: DatabaseKind;
+  /** For reads and single statements. Never inside `transaction`: SQLite has one connection, which the transaction holds. */
+  readonly db: Kysely<DB>;
+  /** All or nothing. Runs again (at most five times) when PostgreSQL reports a deadlock or a serialization failure, so `work` must have no
+   *  effect outside the database. An outage is thrown as `Unavailable`. */
+  transaction<T>(work: (trx: Transaction<DB>) => Promise<T>): Promise<T>;
+  /** Rejects with `Unavailable` when the store does not answer. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  /** For errors and logs, such as `orders`. */
+  name: string;
+  /** `postgres://…`; absent: embedded. */
+  url?: string | undefined;
+  /** The embedded store's file. */
+  file: string;
+  /** Connections of this broker to PostgreSQL. */
+  poolSize: number;
+}
+
+const MAX_CONFLICT_RETRIES = 5;
+const CONFLICT_BACKOFF = { firstMs: 10, maxMs: 200, factor: 2 };
+
+const INT8 = 20;
+const TIMESTAMPTZ = 1184;
+
+const parsers: Record<number, (value: string) => unknown> = {
+  [INT8]: (value) => {
+    const number = Number(value);
+    if (!Number.isSafeInteger(number)) throw new RangeError(`bigint ${value} is beyond what a number holds exactly`);
+    return number;
+  },
+  [TIMESTAMPTZ]: (value) => new Date(value).toISOString(),
+};
+
+const openPostgres = (options: DatabaseOptions & { url: string }) => {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolSize,
+    application_name: `molecart-${options.name}`,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 30_000,
+    keepAlive: true,
+    // No statement, lock or abandoned transaction outlives these, whatever becomes of the broker that began it.
+    statement_timeout: 10_000,
+    lock_timeout: 5_000,
+    idle_in_transaction_session_timeout: 15_000,
+    types: {
+      getTypeParser: (oid: number, format?: string) =>
+        (format !== "binary" && parsers[oid]) || pg.types.getTypeParser(oid, format as "text"),
+    } as never,
+  });
+  // An idle connection that the server closes must not end the process; the next query opens another.
+  pool.on("error", () => {});
+  return new PostgresDialect({ pool });
+};
+
+/** Opens a store. Embedded, this broker becomes its owner; a second owner is refused with `StoreInUse`. */
+export const openDatabase = <DB>(options: DatabaseOptions): Database<DB> => {
+  const { url, file, name } = options;
+  const kind: DatabaseKind = url === undefined ? "sqlite" : "postgres";
+  let release = (): void => {};
+  let db: Kysely<DB>;
+  if (url === undefined) {
+    mkdirSync(dirname(file), { recursive: true });
+    release = lockStore(file).release;
+    db = new Kysely<DB>({ dialect: new SqliteDialect({ database: new SqliteConnection(file) }) });
+  } else {
+    db = new Kysely<DB>({ dialect: openPostgres({ ...options, url }) });
+  }
+
+  const transaction = async <T>(work: (trx: Transaction<DB>) => Promise<T>): Promise<T> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await db.transaction().execute(work);
+      } catch (error) {
+        if (!isRetryableConflict(error) || attempt > MAX_CONFLICT_RETRIES) throw asDatabaseError(name, error);
+        await new Promise((resolve) => setTimeout(resolve, delayMs(CONFLICT_BACKOFF, attempt)));
+      }
+    }
+  };
+
+  return {
+    kind,
+    db,
+    transaction,
+    ping: async () => {
+      try {
+        await sql`select 1`.execute(db);
+      } catch (error) {
+        throw asDatabaseError(name, error);
+      }
+    },
+    close: async () => {
+      await db.destroy();
+      release();
+    },
+  };
+};

@@ -1,0 +1,154 @@
+import { sql } from "kysely";
+import type { Database } from "../database/database.ts";
+import type { MessagingTables } from "../database/messaging.table.ts";
+import { type Backoff, delayMs } from "../lib/backoff.ts";
+import type { Clock } from "../lib/clock.ts";
+import { type Correlation, newTraceparent, withCorrelation } from "../lib/correlation.ts";
+import { messageOf } from "../lib/errors.ts";
+import { Poller } from "./poller.ts";
+import type { SqlWork } from "./sql-work.ts";
+
+/** A claimed job. The handler does its work, calls to the outside included, and ends with `complete`. */
+export interface Job<Work, Data = unknown> {
+  id: string;
+  kind: string;
+  aggregateId: string;
+  data: Data;
+  /** Counts from 1; this one included. */
+  attempt: number;
+  /** The transaction that makes the job's outcome true and removes the job. Does nothing and answers undefined if the job is
+   *  gone: another broker took it over when the lease ended, and has finished it. */
+  complete<T>(run: (work: Work) => Promise<T>): Promise<T | undefined>;
+}
+
+export interface JobHandler<Work> {
+  /** How long a broker may take before another takes the job over. Longer than all deadlines inside the handler together. */
+  leaseMs?: number;
+  backoff?: Backoff;
+  handler(job: Job<Work, never>): Promise<void>;
+}
+
+export interface JobRunnerOptions<DB> {
+  database: Database<DB>;
+  clock: Clock;
+  transaction: <T>(run: (work: SqlWork<DB>) => Promise<T>) => Promise<T>;
+  handlers: Record<string, JobHandler<SqlWork<DB>>>;
+  onError(error: unknown, job?: { id: string; kind: string }): void;
+}
+
+const DEFAULT_LEASE_MS = 30_000;
+const DEFAULT_BACKOFF: Backoff = { firstMs: 500, maxMs: 60_000, factor: 2 };
+/** Jobs in hand at the same time on one broker. */
+const CONCURRENCY = 32;
+/** Another broker may have scheduled a job, or died with one. */
+const MAX_SLEEP_MS = 1_000;
+
+interface ClaimedRow {
+  id: string;
+  kind: string;
+  aggregate_id: string;
+  data: unknown;
+  attempts: number;
+  correlation: Correlation | null;
+}
+
+/** Deadlines and calls to the outside, as rows with a due time. A claim moves the due time to the lease's end, so a job whose
+ *  broker dies comes up again. Retried until done: a job has no last attempt. */
+export class JobRunner<DB extends MessagingTables> {
+  readonly #options: JobRunnerOptions<DB>;
+  readonly #poller: Poller;
+  readonly #inHand = new Set<Promise<void>>();
+
+  constructor(options: JobRunnerOptions<DB>) {
+    this.#options = options;
+    this.#poller = new Poller({ round: () => this.#round(), maxSleepMs: MAX_SLEEP_MS, onError: options.onError });
+  }
+
+  start(): void {
+    if (Object.keys(this.#options.handlers).length > 0) this.#poller.start();
+  }
+  /** There is a job that is due at this time. */
+  expect(dueAt: number): void {
+    const inMs = dueAt - this.#options.clock.now();
+    if (inMs <= 0) this.#poller.wake();
+    else this.#poller.wakeIn(inMs);
+  }
+  wake(): void {
+    this.#poller.wake();
+  }
+  async stop(): Promise<void> {
+    await this.#poller.stop();
+    await Promise.all(this.#inHand);
+  }
+
+  async #round(): Promise<"more" | number> {
+    const free = CONCURRENCY - this.#inHand.size;
+    if (free <= 0) return MAX_SLEEP_MS;
+    const rows = await this.#claim(free);
+    for (const row of rows) {
+      const correlation = row.correlation ?? { requestId: row.id, traceparent: newTraceparent() };
+      const work = withCorrelation(correlation, () => this.#run(row)).finally(() => {
+        this.#inHand.delete(work);
+        this.#poller.wake();
+      });
+      this.#inHand.add(work);
+    }
+    if (rows.length === free) return MAX_SLEEP_MS;
+    return Math.min(await this.#msUntilNext(), MAX_SLEEP_MS);
+  }
+
+  async #claim(limit: number): Promise<ClaimedRow[]> {
+    const { database, clock, handlers } = this.#options;
+    const now = clock.now();
+    const kinds = Object.keys(handlers);
+    // One statement on both databases: due rows that nobody else is claiming now, moved to the end of their lease.
+    const lease = sql<number>`case kind ${sql.join(
+      kinds.map((kind) => sql`when ${kind} then ${sql.lit(handlers[kind]?.leaseMs ?? DEFAULT_LEASE_MS)}`),
+      sql` `,
+    )} else ${sql.lit(DEFAULT_LEASE_MS)} end`;
+    const skipLocked = sql.raw(database.kind === "postgres" ? "for update skip locked" : "");
+    const { rows } = await sql<ClaimedRow>`
+      update job set due_at = cast(${now} as bigint) + ${lease}, attempts = attempts + 1
+      where id in (select id from job where due_at <= ${now} and kind in (${sql.join(kinds)}) order by due_at limit ${limit} ${skipLocked})
+      returning id, kind, aggregate_id, data, attempts, correlation`.execute(database.db);
+    return rows;
+  }
+
+  async #msUntilNext(): Promise<number> {
+    const { rows } = await sql<{ due_at: number | null }>`select min(due_at) as due_at from job`.execute(
+      this.#options.database.db,
+    );
+    const dueAt = rows[0]?.due_at ?? undefined;
+    return dueAt === undefined ? MAX_SLEEP_MS : Math.max(dueAt - this.#options.clock.now(), 1);
+  }
+
+  async #run(row: ClaimedRow): Promise<void> {
+    const { handlers, transaction, onError } = this.#options;
+    const handler = handlers[row.kind] as JobHandler<SqlWork<DB>>;
+    try {
+      await handler.handler({
+        id: row.id,
+        kind: row.kind,
+        aggregateId: row.aggregate_id,
+        data: row.data as never,
+        attempt: row.attempts,
+        complete: (run) =>
+          transaction(async (work) => {
+            const { rows } = await sql`delete from job where id = ${row.id} returning id`.execute(work.trx);
+            return rows.length === 0 ? undefined : run(work);
+          }),
+      });
+    } catch (error) {
+      onError(error, row);
+      await this.#postpone(row, error, delayMs(handler.backoff ?? DEFAULT_BACKOFF, row.attempts)).catch((e) => onError(e, row));
+    }
+  }
+
+  async #postpone(row: ClaimedRow, error: unknown, ms: number): Promise<void> {
+    const { database, clock } = this.#options;
+    const message = messageOf(error).slice(0, 2_000);
+    await sql`update job set due_at = ${clock.now() + ms}, last_error = ${message} where id = ${row.id} and attempts = ${row.attempts}`.execute(
+      database.db,
+    );
+  }
+}

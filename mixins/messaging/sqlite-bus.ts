@@ -1,0 +1,255 @@
+import { mkdirSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { lockStore } from "../database/store-lock.ts";
+import { Unavailable } from "../lib/errors.ts";
+import type { Envelope } from "./envelope.ts";
+import {
+  type Consumer,
+  consumerName,
+  type Delivery,
+  type EventBus,
+  type SubscribeOptions,
+  type Subscription,
+} from "./event-bus.ts";
+
+const SCHEMA = `
+  pragma journal_mode = wal;
+  pragma synchronous = full;
+  pragma cache_size = -2000;
+  create table if not exists consumer (name text primary key, event text not null) without rowid;
+  create table if not exists event (
+    seq integer primary key autoincrement,
+    id text not null unique,
+    type text not null,
+    envelope text not null,
+    published_at integer not null
+  );
+  create index if not exists event_type on event (type, seq);
+  create table if not exists delivery (
+    consumer text not null,
+    seq integer not null,
+    due_at integer not null,
+    primary key (consumer, seq)
+  ) without rowid;
+  create index if not exists delivery_due on delivery (consumer, due_at);
+`;
+
+/** An ack need not be on disk at once: the inbox knows the event if it is delivered again. Written in batches, at the latest after this time. */
+const ACK_FLUSH_MS = 25;
+const ACK_FLUSH_COUNT = 256;
+/** Delivered events stay this long, so that a consumer that is added later gets the recent past. */
+const RETENTION_MS = 7 * 24 * 3_600_000;
+const TRIM_EVERY_MS = 600_000;
+/** Longest sleep of a subscription between two looks for due deliveries; a publish wakes it at once. */
+const MAX_SLEEP_MS = 60_000;
+
+interface DueRow {
+  seq: number;
+  envelope: string;
+}
+
+/** Durable events inside one process: the semantics of the JetStream bus, on a SQLite file that this process owns. */
+export class SqliteBus implements EventBus {
+  readonly #file: string;
+  readonly #subscriptions = new Set<SqliteSubscription>();
+  #db!: DatabaseSync;
+  #release = (): void => {};
+  #statements!: Record<
+    "publish" | "deliver" | "register" | "deliverPast" | "due" | "nextDue" | "ack" | "retry" | "backlog" | "trim",
+    StatementSync
+  >;
+  #acked: [consumer: string, seq: number][] = [];
+  #flushTimer: NodeJS.Timeout | undefined;
+  #trimTimer: NodeJS.Timeout | undefined;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  async start(): Promise<void> {
+    mkdirSync(dirname(this.#file), { recursive: true });
+    this.#release = lockStore(this.#file).release;
+    this.#db = new DatabaseSync(this.#file);
+    this.#db.exec(SCHEMA);
+    const prepare = (sql: string) => this.#db.prepare(sql);
+    this.#statements = {
+      publish: prepare("insert into event (id, type, envelope, published_at) values (?, ?, ?, ?) on conflict (id) do nothing"),
+      deliver: prepare("insert into delivery (consumer, seq, due_at) select name, ?, ? from consumer where event = ?"),
+      register: prepare("insert into consumer (name, event) values (?, ?) on conflict (name) do nothing"),
+      deliverPast: prepare("insert into delivery (consumer, seq, due_at) select ?, seq, ? from event where type = ?"),
+      due: prepare(
+        "select d.seq, e.envelope from delivery d join event e on e.seq = d.seq where d.consumer = ? and d.due_at <= ? order by d.seq limit ?",
+      ),
+      nextDue: prepare("select min(due_at) as due_at from delivery where consumer = ? and due_at > ?"),
+      ack: prepare("delete from delivery where consumer = ? and seq = ?"),
+      retry: prepare("update delivery set due_at = ? where consumer = ? and seq = ?"),
+      backlog: prepare("select count(*) as n from delivery where consumer = ?"),
+      trim: prepare("delete from event where published_at < ? and not exists (select 1 from delivery d where d.seq = event.seq)"),
+    };
+    this.#trimTimer = setInterval(() => this.#statements.trim.run(Date.now() - RETENTION_MS), TRIM_EVERY_MS).unref();
+  }
+
+  async publish(envelopes: readonly Envelope[]): Promise<void> {
+    const types = new Set<string>();
+    const now = Date.now();
+    this.#transaction(() => {
+      for (const envelope of envelopes) {
+        const { changes, lastInsertRowid } = this.#statements.publish.run(
+          envelope.id,
+          envelope.type,
+          JSON.stringify(envelope),
+          now,
+        );
+        if (changes === 0) continue;
+        this.#statements.deliver.run(lastInsertRowid, now, envelope.type);
+        types.add(envelope.type);
+      }
+    });
+    for (const subscription of this.#subscriptions) if (types.has(subscription.event)) subscription.wake();
+  }
+
+  async subscribe(options: SubscribeOptions): Promise<Subscription> {
+    const name = consumerName(options);
+    this.#transaction(() => {
+      const { changes } = this.#statements.register.run(name, options.event);
+      if (changes > 0) this.#statements.deliverPast.run(name, Date.now(), options.event);
+    });
+    const subscription = new SqliteSubscription(options, {
+      due: (limit) => this.#statements.due.all(name, Date.now(), limit) as unknown as DueRow[],
+      nextDue: () => (this.#statements.nextDue.get(name, Date.now()) as { due_at: number | null }).due_at,
+      ack: (seq) => this.#ack(name, seq, subscription),
+      retry: (seq, delayMs) => this.#statements.retry.run(Date.now() + Math.round(delayMs), name, seq),
+    });
+    this.#subscriptions.add(subscription);
+    subscription.wake();
+    return {
+      stop: async () => {
+        this.#subscriptions.delete(subscription);
+        await subscription.stop();
+        this.#flushAcks();
+      },
+    };
+  }
+
+  async ping(): Promise<void> {
+    if (this.#db === undefined || !this.#db.isOpen) throw new Unavailable("the embedded event bus");
+  }
+
+  async backlog(consumer: Consumer): Promise<number> {
+    this.#flushAcks();
+    return (this.#statements.backlog.get(consumerName(consumer)) as { n: number }).n;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#trimTimer);
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
+    this.#subscriptions.clear();
+    if (this.#db?.isOpen) {
+      this.#flushAcks();
+      this.#db.close();
+    }
+    this.#release();
+  }
+
+  #ack(consumer: string, seq: number, subscription: SqliteSubscription): void {
+    this.#acked.push([consumer, seq]);
+    subscription.settling.add(seq);
+    if (this.#acked.length >= ACK_FLUSH_COUNT) this.#flushAcks();
+    else this.#flushTimer ??= setTimeout(() => this.#flushAcks(), ACK_FLUSH_MS);
+  }
+
+  #flushAcks(): void {
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    if (this.#acked.length === 0) return;
+    const acked = this.#acked;
+    this.#acked = [];
+    this.#transaction(() => {
+      for (const [consumer, seq] of acked) this.#statements.ack.run(consumer, seq);
+    });
+    for (const subscription of this.#subscriptions) subscription.settling.clear();
+  }
+
+  #transaction(work: () => void): void {
+    this.#db.exec("begin immediate");
+    try {
+      work();
+      this.#db.exec("commit");
+    } catch (error) {
+      this.#db.exec("rollback");
+      throw error;
+    }
+  }
+}
+
+interface Source {
+  due(limit: number): DueRow[];
+  nextDue(): number | null;
+  ack(seq: number): void;
+  retry(seq: number, delayMs: number): void;
+}
+
+class SqliteSubscription {
+  readonly event: string;
+  /** Acked, and not yet gone from the table. */
+  readonly settling = new Set<number>();
+  readonly #options: SubscribeOptions;
+  readonly #source: Source;
+  readonly #inHand = new Map<number, Promise<void>>();
+  #timer: NodeJS.Timeout | undefined;
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(options: SubscribeOptions, source: Source) {
+    this.event = options.event;
+    this.#options = options;
+    this.#source = source;
+  }
+
+  wake(): void {
+    if (this.#scheduled || this.#stopped) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#takeDue();
+    });
+  }
+
+  #takeDue(): void {
+    if (this.#stopped) return;
+    clearTimeout(this.#timer);
+    const free = this.#options.concurrency - this.#inHand.size;
+    if (free <= 0) return;
+    // Rows in hand and rows being settled are still in the table: ask for as many more.
+    const rows = this.#source.due(free + this.#inHand.size + this.settling.size);
+    for (const row of rows) {
+      if (this.#inHand.size >= this.#options.concurrency) return;
+      if (!this.#inHand.has(row.seq) && !this.settling.has(row.seq)) this.#take(row);
+    }
+    const nextDue = this.#source.nextDue();
+    const sleepMs = nextDue === null ? MAX_SLEEP_MS : Math.min(Math.max(nextDue - Date.now(), 1), MAX_SLEEP_MS);
+    this.#timer = setTimeout(() => this.wake(), sleepMs).unref();
+  }
+
+  #take({ seq, envelope }: DueRow): void {
+    const delivery: Delivery = {
+      message: JSON.parse(envelope) as Envelope,
+      ack: () => this.#source.ack(seq),
+      retry: (delayMs) => this.#source.retry(seq, delayMs),
+      // One process owns the file: nobody else could take the delivery meanwhile.
+      extend: () => {},
+    };
+    const work = this.#options.onDelivery(delivery).finally(() => {
+      this.#inHand.delete(seq);
+      this.wake();
+    });
+    this.#inHand.set(seq, work);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await Promise.all(this.#inHand.values());
+  }
+}

@@ -1,0 +1,3 @@
+import { brokerOptions } from "@molecart/mixins/broker-options.ts";
+
+export default brokerOptions(process.env);

@@ -1,0 +1,154 @@
+import { createHash } from "node:crypto";
+import type { Viewer } from "@molecart/mixins/contracts/common.ts";
+import type { Order, OrderLine, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
+import type { Item } from "@molecart/mixins/contracts/products.ts";
+import { equals, type Money } from "@molecart/mixins/lib/money.ts";
+import { lineTotal, type PricingRules, totalsOf } from "@molecart/mixins/lib/pricing.ts";
+import { CartEmpty, NotCancellable, NotSellable, TotalChanged } from "./order.errors.ts";
+
+/** What can happen to an order. Most are events of other services; the rest are deadlines and wishes. */
+export type Trigger =
+  | "stock.reserved"
+  | "stock.rejected"
+  | "payment.completed"
+  | "payment.failed"
+  | "payment.refunded"
+  | "payment.overdue"
+  | "reservation.expired"
+  | "cancellation.requested"
+  | "parcel.stopped"
+  | "shipment.dispatched"
+  | "shipment.delivered";
+
+/** The states that an order runs through when something happens to it in a state. What is not in the table has no effect: it
+ *  is a repeat, or it comes too late, and then its sender undoes it when it hears of the cancellation.
+ *
+ *  Events of different services overtake each other: a payment implies the reservation that it was made for, a delivery
+ *  implies the dispatch. */
+export const transitions: Record<OrderStatus, Partial<Record<Trigger, readonly OrderStatus[]>>> = {
+  pending: {
+    "stock.reserved": ["reserved"],
+    "stock.rejected": ["cancelled"],
+    "payment.completed": ["reserved", "paid", "confirmed"],
+    "payment.failed": ["cancelled"],
+    "payment.overdue": ["cancelled"],
+    "reservation.expired": ["cancelled"],
+    "cancellation.requested": ["cancelled"],
+  },
+  reserved: {
+    "payment.completed": ["paid", "confirmed"],
+    "payment.failed": ["cancelled"],
+    "payment.overdue": ["cancelled"],
+    "reservation.expired": ["cancelled"],
+    "cancellation.requested": ["cancelled"],
+  },
+  // Passed through within one transaction: a paid order is a confirmed one.
+  paid: {},
+  confirmed: {
+    "parcel.stopped": ["cancelled"],
+    "payment.refunded": ["refunded"],
+    "shipment.dispatched": ["shipped"],
+    "shipment.delivered": ["shipped", "delivered"],
+  },
+  shipped: { "shipment.delivered": ["delivered"], "payment.refunded": ["refunded"] },
+  delivered: { "payment.refunded": ["refunded"] },
+  cancelled: { "payment.refunded": ["refunded"] },
+  refunded: {},
+};
+
+/** The states to run through, in order; empty when there is nothing to do. */
+export const next = (status: OrderStatus, trigger: Trigger): readonly OrderStatus[] => transitions[status][trigger] ?? [];
+
+/** What the world is told when an order enters a state. */
+export const announcements = { confirmed: "order.confirmed", cancelled: "order.cancelled" } as const satisfies Partial<
+  Record<OrderStatus, string>
+>;
+
+/** How a wish to cancel is met: at once while nothing is packed; by asking shipping first while the parcel may be stopped. */
+export type CancellationPlan = "cancel" | "stop parcel" | "nothing to do";
+
+export const planCancellation = (order: Pick<Order, "number" | "status">): CancellationPlan => {
+  switch (order.status) {
+    case "pending":
+    case "reserved":
+      return "cancel";
+    case "paid":
+    case "confirmed":
+      return "stop parcel";
+    case "cancelled":
+    case "refunded":
+      return "nothing to do";
+    case "shipped":
+    case "delivered":
+      throw new NotCancellable(order.number, order.status);
+    default:
+      return order.status satisfies never;
+  }
+};
+
+export const isStaff = (viewer: Viewer): boolean => viewer.roles.some((role) => role === "staff" || role === "admin");
+
+export const maySee = (viewer: Viewer, ownerId: string): boolean => isStaff(viewer) || viewer.userId === ownerId;
+
+export interface Quantity {
+  sku: string;
+  quantity: number;
+}
+
+/** Prices the cart's lines by the catalogue; refuses an empty cart and what is not for sale. */
+export const priceLines = (cart: readonly Quantity[], items: readonly Item[]): OrderLine[] => {
+  if (cart.length === 0) throw new CartEmpty();
+  const bySku = new Map(items.map((item) => [item.sku, item]));
+  const refused = cart.filter(({ sku }) => bySku.get(sku)?.sellable !== true).map(({ sku }) => sku);
+  if (refused.length > 0) throw new NotSellable(refused);
+  return cart.map(({ sku, quantity }) => {
+    const { productId, name, unitPrice } = bySku.get(sku) as Item;
+    return { sku, productId, name, quantity, unitPrice, total: lineTotal({ quantity, unitPrice }) };
+  });
+};
+
+export interface OrderRequest {
+  paymentToken: string;
+  shippingAddress: Order["shippingAddress"];
+  expectedTotal?: Money | undefined;
+}
+
+export interface Placement {
+  id: string;
+  number: string;
+  at: string;
+}
+
+/** A new order as it is accepted. The prices are the shop's; a total that the customer has not seen is refused. */
+export const placeOrder = (
+  lines: OrderLine[],
+  request: OrderRequest,
+  rules: PricingRules,
+  { id, number, at }: Placement,
+): Order => {
+  const totals = totalsOf(lines, rules);
+  if (request.expectedTotal !== undefined && !equals(request.expectedTotal, totals.total)) {
+    throw new TotalChanged(request.expectedTotal, totals.total);
+  }
+  return {
+    id,
+    number,
+    status: "pending",
+    lines,
+    totals,
+    shippingAddress: request.shippingAddress,
+    history: [{ status: "pending", at }],
+    createdAt: at,
+  };
+};
+
+/** Tells whether a repeated key comes with the same request. Property order does not matter. */
+export const requestHash = (request: OrderRequest): string => createHash("sha256").update(canonical(request)).digest("hex");
+
+const canonical = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
+  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+  entries.sort(([a], [b]) => (a < b ? -1 : 1));
+  return `{${entries.map(([key, v]) => `${JSON.stringify(key)}:${canonical(v)}`).join(",")}}`;
+};

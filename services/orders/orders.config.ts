@@ -1,0 +1,11 @@
+import { type Environment, readEnvironment } from "@molecart/mixins/lib/config.ts";
+import { readPricingRules } from "@molecart/mixins/lib/pricing-config.ts";
+
+export const ordersConfig = (env: Environment) => {
+  const read = readEnvironment(env);
+  return Object.freeze({
+    pricing: readPricingRules(read),
+    /** From the acceptance to the cancellation of an order that nobody has paid. */
+    paymentDueMs: read.integer("ORDERS_PAYMENT_DUE_SECONDS", 900, { min: 1, max: 86_400 }) * 1000,
+  });
+};
