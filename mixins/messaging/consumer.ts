@@ -95,7 +95,7 @@ export class EventConsumer {
     } catch (error) {
       const verdict = verdictOn(error);
       if (verdict === "outage") throw error;
-      const failure = { code: codeOf(error), message: messageOf(error) };
+      const failure = { code: codeOf(error), message: explain(error) };
       if (verdict === "refused") {
         await this.#bury(message, failure);
         return ack;
@@ -122,9 +122,17 @@ export class EventConsumer {
   }
 
   #describe({ message }: Delivery, error: unknown) {
-    return { event: this.#options.event, eventId: message.id, code: codeOf(error), error: messageOf(error) };
+    const requestId = "malformed" in message ? undefined : message.requestId;
+    return { event: this.#options.event, eventId: message.id, requestId, code: codeOf(error), error: messageOf(error) };
   }
 }
+
+/** A validation error says which fields in its data. */
+const explain = (error: unknown): string => {
+  const { data } = error as { data?: unknown };
+  const fields = Array.isArray(data) ? data.map(({ field, message }) => `${field} ${message}`).join("; ") : "";
+  return fields === "" ? messageOf(error) : `${messageOf(error)} ${fields}`;
+};
 
 const unreadable = (message: { malformed: string; id: string }, type: EventName): Envelope => ({
   id: message.id,

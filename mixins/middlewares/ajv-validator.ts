@@ -9,6 +9,9 @@ export interface FieldError {
   message: string;
 }
 
+/** The field is named beside it: Ajv's wording would say the name twice. */
+const plain: Record<string, string> = { required: "is required", additionalProperties: "is not known" };
+
 const toField = (error: ErrorObject): FieldError => {
   const params = error.params as Record<string, string>;
   const property = params.missingProperty ?? params.additionalProperty;
@@ -16,7 +19,7 @@ const toField = (error: ErrorObject): FieldError => {
   return {
     field: [...path, ...(property === undefined ? [] : [property])].join("."),
     type: error.keyword,
-    message: error.message ?? "is not valid",
+    message: plain[error.keyword] ?? error.message ?? "is not valid",
   };
 };
 
