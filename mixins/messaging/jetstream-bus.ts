@@ -159,7 +159,7 @@ export class JetStreamBus implements EventBus {
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
     const subscription = new JetStreamSubscription(options, () => this.#pull(options));
     this.#subscriptions.add(subscription);
-    void subscription.run();
+    subscription.start();
     return {
       stop: async () => {
         this.#subscriptions.delete(subscription);
@@ -216,6 +216,7 @@ class JetStreamSubscription {
   readonly #pull: () => Promise<ConsumerMessages>;
   readonly #inHand = new Set<Promise<void>>();
   #messages: ConsumerMessages | undefined;
+  #running: Promise<void> | undefined;
   #stopped = false;
 
   constructor(options: SubscribeOptions, pull: () => Promise<ConsumerMessages>) {
@@ -223,23 +224,26 @@ class JetStreamSubscription {
     this.#pull = pull;
   }
 
-  async run(): Promise<void> {
+  start(): void {
+    this.#running = this.#run();
+  }
+
+  async #run(): Promise<void> {
     while (!this.#stopped) {
       try {
         this.#messages = await this.#pull();
-        if (this.#stopped) break;
+        // Stopped while the consumer was being opened: `stop` has found nothing to end.
+        if (this.#stopped) this.#messages.stop();
         void this.#reopenWhenLost(this.#messages);
         for await (const message of this.#messages) {
-          if (this.#stopped) {
-            message.nak();
-            continue;
-          }
-          await this.#take(message);
+          // What was pulled and not begun goes to another broker at once, not when the lease is over.
+          if (this.#stopped) message.nak();
+          else await this.#take(message);
         }
       } catch {
         // The server is away, or the consumer was deleted: made anew below.
       }
-      if (!this.#stopped) await sleep(RETRY_SUBSCRIBE_MS);
+      await sleep(this.#stopped ? 0 : RETRY_SUBSCRIBE_MS);
     }
   }
 
@@ -247,7 +251,7 @@ class JetStreamSubscription {
   async #reopenWhenLost(messages: ConsumerMessages): Promise<void> {
     for await (const status of await messages.status()) {
       if (["stream_not_found", "consumer_not_found", "consumer_deleted"].includes(status.type)) {
-        await messages.close();
+        messages.stop();
         return;
       }
     }
@@ -263,5 +267,6 @@ class JetStreamSubscription {
     this.#stopped = true;
     this.#messages?.stop();
     await Promise.all(this.#inHand);
+    await this.#running;
   }
 }
