@@ -1,6 +1,6 @@
 import { type Backoff, delayMs } from "../lib/backoff.ts";
 
-const PROBE_BACKOFF: Backoff = { firstMs: 100, maxMs: 5_000, factor: 2 };
+const PROBE_BACKOFF: Backoff = { firstMs: 100, maxMs: 2_000, factor: 2 };
 
 /** Lets deliveries through while the infrastructure works. After an outage it is shut: nobody passes until a delay is over;
  *  then one passes as a probe, and its outcome opens the gate for all or shuts it for longer. */

@@ -8,7 +8,7 @@ export interface PollerOptions {
   onError(error: unknown): void;
 }
 
-const ERROR_BACKOFF: Backoff = { firstMs: 100, maxMs: 10_000, factor: 2 };
+const ERROR_BACKOFF: Backoff = { firstMs: 50, maxMs: 2_000, factor: 2 };
 
 /** Runs rounds one after the other: at once when woken or when there is more, else after a sleep; after an error with
  *  exponential backoff. `stop` lets the present round end. */

@@ -1,6 +1,7 @@
 import type { Context, Endpoint, EventSchema, Middleware, Service, ServiceBroker } from "moleculer";
 import moleculer from "moleculer";
 import type { EventName } from "../contracts/index.ts";
+import type { Backoff } from "../lib/backoff.ts";
 import { withCorrelation } from "../lib/correlation.ts";
 import { EventConsumer } from "../messaging/consumer.ts";
 import type { Envelope } from "../messaging/envelope.ts";
@@ -8,6 +9,7 @@ import type { Inbox } from "../messaging/inbox.ts";
 import { runtimeOf } from "../runtime.ts";
 
 export interface DurableOptions {
+  backoff?: Backoff;
   /** Events in hand at the same time on one broker. */
   concurrency?: number;
   maxAttempts?: number;
