@@ -8,6 +8,7 @@ import { currentCorrelation } from "./lib/correlation.ts";
 import { AjvValidator } from "./middlewares/ajv-validator.ts";
 import { correlation } from "./middlewares/correlation.ts";
 import { durableEvents } from "./middlewares/durable-events.ts";
+import { healthServer } from "./middlewares/health-server.ts";
 
 /** The framework's settings for a broker, from the environment. A fresh object for each broker: the framework changes it. */
 export const brokerOptions = (env: Environment = process.env, clock: Clock = systemClock): BrokerOptions => {
@@ -69,6 +70,7 @@ export const brokerOptions = (env: Environment = process.env, clock: Clock = sys
       "Fallback",
       "ErrorHandler",
       correlation(),
+      healthServer(),
     ] as never,
     tracking: { enabled: true, shutdownTimeout: 10_000 },
     // The launcher owns the signals: it bounds the time that a shutdown may take.

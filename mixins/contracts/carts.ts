@@ -4,6 +4,7 @@ import { contract } from "./contract.ts";
 
 /** `user:<id>` of a customer or `guest:<token>` of a guest. */
 export const CartId = Type.String({ pattern: "^(user|guest):[A-Za-z0-9_-]{1,64}$" });
+const GuestCartId = Type.String({ pattern: "^guest:[A-Za-z0-9_-]{1,64}$" });
 
 export const CartLine = Exactly({
   sku: Sku,
@@ -12,7 +13,8 @@ export const CartLine = Exactly({
   quantity: Type.Integer({ minimum: 1 }),
   unitPrice: Money,
   total: Money,
-  /** Whether the shop can sell this quantity now. A hint, not a reservation; null while the stock is not known. */
+  /** Whether the shop can sell this quantity now. A hint, not a reservation; null while the stock is not known. False also for
+   *  what is not for sale any more: that line shows the name and price of when it was added, and no total counts it. */
   available: Type.Union([Type.Boolean(), Type.Null()]),
 });
 export type CartLine = Static<typeof CartLine>;
@@ -32,8 +34,8 @@ export const carts = contract({
     },
     removeItem: { params: Exactly({ cartId: CartId, sku: Sku }), result: Cart, idempotent: true },
     clear: { params: Exactly({ cartId: CartId }), result: Nothing, idempotent: true },
-    /** Moves every line of the guest's cart into the customer's: quantities add up, the guest's cart is gone. */
-    merge: { params: Exactly({ from: CartId, into: CartId }), result: Cart, idempotent: true },
+    /** Moves every line of the guest's cart into the customer's: quantities add up to 99 at most, the guest's cart is gone. */
+    merge: { params: Exactly({ from: GuestCartId, into: CartId }), result: Cart, idempotent: true },
     /** Only what is in it: SKU and quantity. What orders copies when an order is placed. */
     lines: {
       params: Exactly({ cartId: CartId }),
@@ -45,6 +47,6 @@ export const carts = contract({
   errors: {
     SKU_NOT_FOUND: "The catalogue does not know this SKU",
     NOT_SELLABLE: "This product is not for sale",
-    CART_FULL: "A cart holds at most 100 lines",
+    CART_FULL: "A cart takes at most 100 lines, and at most 200 by a merge",
   },
 });

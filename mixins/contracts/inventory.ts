@@ -2,6 +2,8 @@ import { type Static, Type } from "typebox";
 import { Exactly, Id, Quantity, Sku, Time } from "./common.ts";
 import { contract } from "./contract.ts";
 
+const OnHand = Type.Integer({ minimum: 0, maximum: 1_000_000_000 });
+
 export const Stock = Exactly({
   sku: Sku,
   onHand: Type.Integer({ minimum: 0 }),
@@ -27,13 +29,13 @@ export const inventory = contract({
     },
     /** Sets what a stock-take has counted. Refused below what is reserved. Makes the SKU known. */
     set: {
-      params: Exactly({ sku: Sku, onHand: Type.Integer({ minimum: 0, maximum: 1_000_000_000 }) }),
+      params: Exactly({ sku: Sku, onHand: OnHand }),
       result: Stock,
       idempotent: true,
     },
     /** The demo's stock: makes unknown SKUs known and leaves known ones that ever had stock as they are. */
     seedDemo: {
-      params: Exactly({ items: Type.Array(Exactly({ sku: Sku, onHand: Type.Integer({ minimum: 0 }) }), { maxItems: 2000 }) }),
+      params: Exactly({ items: Type.Array(Exactly({ sku: Sku, onHand: OnHand }), { maxItems: 2000 }) }),
       result: Exactly({ created: Type.Integer() }),
       idempotent: true,
     },
@@ -51,5 +53,8 @@ export const inventory = contract({
   errors: {
     SKU_NOT_FOUND: "The inventory does not know this SKU",
     STOCK_BELOW_RESERVED: "Less stock than is reserved for orders",
+    /** Of events, never of an answer. */
+    NOT_RESERVED_YET: "The order is confirmed, but its creation has not arrived here yet",
+    STOCK_NOT_HELD: "The order is confirmed, but nothing is held for it: nothing is sold",
   },
 });

@@ -57,6 +57,8 @@ export const users = contract({
     INVALID_REFRESH_TOKEN: "The refresh token is unknown, used, expired or revoked",
     USER_NOT_FOUND: "No such user",
     ADDRESS_NOT_FOUND: "No such address of this user",
+    TOO_MANY_ADDRESSES: "The user has as many addresses as are allowed",
+    TOO_MANY_SIGN_INS: "Too many sign-ins and registrations at once; try again in a moment",
     DEMO_NOT_AVAILABLE: "The demo shop exists in the embedded mode only",
   },
 });

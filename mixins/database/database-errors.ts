@@ -20,8 +20,8 @@ export const isUniqueViolation = (error: unknown): boolean =>
 export const isCheckViolation = (error: unknown): boolean =>
   of(error).code === CHECK_POSTGRES || of(error).errcode === CHECK_SQLITE;
 
-/** Serialization failure and deadlock: PostgreSQL asks for the whole transaction again. */
-export const isRetryableConflict = (error: unknown): boolean => of(error).code === "40001" || of(error).code === "40P01";
+/** Serialization failure, deadlock, a lock that was not had in time: PostgreSQL asks for the whole transaction again. */
+export const isRetryableConflict = (error: unknown): boolean => of(error).code === "40001" || of(error).code === "40P01" || of(error).code === "55P03";
 
 const SOCKET_ERRORS = [
   "ECONNREFUSED",

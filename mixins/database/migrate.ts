@@ -16,6 +16,9 @@ export class SchemaNewerThanProgram extends MolecartError {
   }
 }
 
+/** Outbox, inbox and jobs. */
+export const MESSAGING_MIGRATIONS = new URL("./migrations/", import.meta.url);
+
 /** A migration's `up`. `kind` is for the few places where SQLite and PostgreSQL must differ. */
 export type Up = (db: Kysely<never>, kind: DatabaseKind) => Promise<void>;
 

@@ -1,0 +1,54 @@
+import type { Stock } from "@molecart/mixins/contracts/inventory.ts";
+import type { SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
+import { findMovedSkus, insertMovements, insertSkus, lockStock, setReceived, setStock, type Tables } from "./stock.repository.ts";
+import { countedDifference, inLockOrder } from "./stock.ts";
+
+export type InventoryWork = SqlWork<Tables>;
+
+/** A product's SKUs exist before anything of them is on hand. */
+export const makeKnown = (work: InventoryWork, variants: readonly { sku: string }[]): Promise<void> =>
+  insertSkus(work.trx, inLockOrder(variants.map(({ sku }) => sku)));
+
+/** Takes over what a stock-take has counted, and books the difference. */
+export const countStock = async (work: InventoryWork, sku: string, counted: number): Promise<Stock> => {
+  await insertSkus(work.trx, [sku]);
+  const [stock] = (await lockStock(work.trx, [sku])) as [Stock];
+  const difference = countedDifference(stock, counted);
+  if (difference !== 0) {
+    await setStock(work.trx, sku, { onHand: difference, reserved: 0, sold: 0 });
+    await insertMovements(work.trx, [{ sku, kind: "counted", quantity: difference, orderId: null }], work.now);
+  }
+  return { ...stock, onHand: counted, available: counted - stock.reserved };
+};
+
+/** SKUs of one statement: six values each for a movement, and SQLite binds at most 32 766. */
+const CHUNK = 500;
+
+/** Gives stock to those SKUs that never had any, and answers how many these were. */
+export const seedStock = async (work: InventoryWork, items: readonly { sku: string; onHand: number }[]): Promise<number> => {
+  const onHand = new Map(items.map((item) => [item.sku, item.onHand]));
+  const skus = inLockOrder(onHand.keys());
+  let created = 0;
+  for (let from = 0; from < skus.length; from += CHUNK) {
+    created += await seedChunk(work, skus.slice(from, from + CHUNK), onHand);
+  }
+  return created;
+};
+
+const seedChunk = async ({ trx, now }: InventoryWork, skus: string[], onHand: ReadonlyMap<string, number>): Promise<number> => {
+  await insertSkus(trx, skus);
+  // Looked at under the lock: two seeds at the same moment must not both find a SKU without stock.
+  await lockStock(trx, skus);
+  const moved = await findMovedSkus(trx, skus);
+  const received = skus
+    .map((sku) => ({ sku, quantity: onHand.get(sku) as number }))
+    .filter(({ sku, quantity }) => quantity > 0 && !moved.has(sku));
+  if (received.length === 0) return 0;
+  await setReceived(trx, received);
+  await insertMovements(
+    trx,
+    received.map((line) => ({ ...line, kind: "received", orderId: null })),
+    now,
+  );
+  return received.length;
+};

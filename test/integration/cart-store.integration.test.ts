@@ -1,0 +1,460 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { ManualClock } from "@molecart/mixins/lib/clock.ts";
+import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
+import fc from "fast-check";
+import { Redis } from "ioredis";
+import { openRedisStore } from "../../services/carts/cart.redis-store.ts";
+import { openSqliteStore } from "../../services/carts/cart.sqlite-store.ts";
+import type { CartStore } from "../../services/carts/cart.store.ts";
+import {
+  type Lines,
+  mergeLines,
+  type Quantity,
+  removeLine,
+  type StoredLine,
+  setLine,
+  subtractLines,
+} from "../../services/carts/cart.ts";
+import { eventually } from "../support/eventually.ts";
+import { describeWith } from "../support/servers/describe-with.ts";
+import type { RunningServer } from "../support/servers/process.ts";
+import { startRedis } from "../support/servers/redis.ts";
+
+const DAY_MS = 86_400_000;
+const USER = "user:u1";
+const GUEST = "guest:g1";
+const FAILURE = { code: "BROKEN", message: "It broke" };
+
+const line = (sku: string, quantity = 1, amount = 1_000): StoredLine => ({
+  sku,
+  quantity,
+  item: { productId: `p-${sku}`, name: `The ${sku}: "best" é`, unitPrice: { amount, currency: "EUR" } },
+});
+const numbered = (count: number, prefix = "S") => Array.from({ length: count }, (_, i) => line(`${prefix}${i}`, (i % 99) + 1));
+const bySku = (a: StoredLine, b: StoredLine) => (a.sku < b.sku ? -1 : 1);
+const quantities = (lines: Lines) => Object.fromEntries(lines.map(({ sku, quantity }) => [sku, quantity]));
+
+const orderCreated = (): Envelope =>
+  newEnvelope("order.created", "o1", {} as never, "2026-01-01T00:00:00.000Z") as unknown as Envelope;
+
+/** The store's behaviour, which must be the same whatever keeps the carts. `reopen` closes it and opens it again on the same data. */
+const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<CartStore>; tearDown(): Promise<void> }>) => {
+  let store: CartStore;
+  let reopen: () => Promise<CartStore>;
+  let tearDown: () => Promise<void>;
+  beforeEach(async () => {
+    ({ store, reopen, tearDown } = await setUp());
+  });
+  afterEach(() => tearDown());
+
+  const fill = async (cartId: string, lines: Lines) => {
+    for (const each of lines) await store.setLine(cartId, each);
+  };
+  const order = (envelope: Envelope, ordered: Quantity[], cartId = USER) =>
+    store.inbox.process(envelope, (work) => work.subtract(cartId, ordered));
+
+  test("does to a cart what the domain's functions do, whatever the sequence", async () => {
+    const sku = fc.integer({ min: 0, max: 5 }).map((n) => `S${n}`);
+    const quantity = fc.integer({ min: 1, max: 99 });
+    const cartId = fc.constantFrom(USER, GUEST);
+    const command = fc.oneof(
+      fc.record({ kind: fc.constant("set" as const), cartId, sku, quantity }),
+      fc.record({ kind: fc.constant("remove" as const), cartId, sku }),
+      fc.record({ kind: fc.constant("clear" as const), cartId }),
+      fc.record({ kind: fc.constant("merge" as const), from: cartId, into: cartId }),
+      fc.record({
+        kind: fc.constant("order" as const),
+        cartId,
+        ordered: fc.array(fc.record({ sku, quantity }), { maxLength: 4 }),
+      }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(command, { maxLength: 12 }), async (commands) => {
+        const model: Record<string, Lines> = { [USER]: [], [GUEST]: [] };
+        await store.clear(USER);
+        await store.clear(GUEST);
+        for (const each of commands) {
+          switch (each.kind) {
+            case "set": {
+              const set = line(each.sku, each.quantity);
+              model[each.cartId] = setLine(model[each.cartId]!, set);
+              expect(await store.setLine(each.cartId, set)).toEqual(model[each.cartId]);
+              break;
+            }
+            case "remove":
+              model[each.cartId] = removeLine(model[each.cartId]!, each.sku);
+              expect(await store.removeLine(each.cartId, each.sku)).toEqual(model[each.cartId]);
+              break;
+            case "clear":
+              model[each.cartId] = [];
+              await store.clear(each.cartId);
+              break;
+            case "merge":
+              if (each.from !== each.into) {
+                model[each.into] = mergeLines(model[each.into]!, model[each.from]!);
+                model[each.from] = [];
+              }
+              expect(await store.merge(each.from, each.into)).toEqual(model[each.into]);
+              break;
+            case "order":
+              model[each.cartId] = subtractLines(model[each.cartId]!, each.ordered);
+              await order(orderCreated(), each.ordered, each.cartId);
+              break;
+            default:
+              each satisfies never;
+          }
+          expect(await store.read(USER)).toEqual(model[USER]);
+          expect(await store.read(GUEST)).toEqual(model[GUEST]);
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  test("keeps all of 50 parallel writes to different SKUs", async () => {
+    const lines = numbered(50);
+    await Promise.all(lines.map((each) => store.setLine(USER, each)));
+    expect([...(await store.read(USER))].sort(bySku)).toEqual(lines.sort(bySku));
+  });
+
+  test("ends 50 parallel writes to one SKU with one line of one of their quantities", async () => {
+    await Promise.all(Array.from({ length: 50 }, (_, i) => store.setLine(USER, line("A", i + 1))));
+    const lines = await store.read(USER);
+    expect(lines).toHaveLength(1);
+    expect(lines[0]!.quantity).toBeGreaterThanOrEqual(1);
+    expect(lines[0]!.quantity).toBeLessThanOrEqual(50);
+  });
+
+  test("holds 100 lines and not one more, however many are added at the same moment", async () => {
+    const outcomes = await Promise.allSettled(numbered(110).map((each) => store.setLine(USER, each)));
+    const refused = outcomes.filter((outcome) => outcome.status === "rejected");
+    expect(refused).toHaveLength(10);
+    for (const { reason } of refused) expect(reason).toMatchObject({ type: "CART_FULL" });
+    expect(await store.read(USER)).toHaveLength(100);
+    const [first] = await store.read(USER);
+    expect((await store.setLine(USER, { ...first!, quantity: 77 }))[0]).toMatchObject({ sku: first!.sku, quantity: 77 });
+  });
+
+  test("keeps an amount as large as an amount can be", async () => {
+    const dear = line("A", 1, Number.MAX_SAFE_INTEGER);
+    await store.setLine(GUEST, dear);
+    await store.merge(GUEST, USER);
+    await order(orderCreated(), [{ sku: "B", quantity: 1 }]);
+    expect(await store.read(USER)).toEqual([dear]);
+  });
+
+  test("merges once, however often it is asked and however many ask at the same moment", async () => {
+    await fill(USER, [line("A", 2), line("B", 98)]);
+    await fill(GUEST, [line("C", 1), line("B", 5), line("A", 3)]);
+    await Promise.all(Array.from({ length: 10 }, () => store.merge(GUEST, USER)));
+    const merged = await store.merge(GUEST, USER);
+    expect(merged.map(({ sku, quantity }) => [sku, quantity])).toEqual([
+      ["A", 5],
+      ["B", 99],
+      ["C", 1],
+    ]);
+    expect(await store.read(GUEST)).toEqual([]);
+  });
+
+  test("loses no line when carts are merged while both are written", async () => {
+    await fill(USER, numbered(10, "U"));
+    await fill(GUEST, numbered(10, "G"));
+    await Promise.all([
+      ...numbered(15, "LU").map((each) => store.setLine(USER, each)),
+      store.merge(GUEST, USER),
+      ...numbered(15, "LG").map((each) => store.setLine(GUEST, each)),
+      store.merge(GUEST, USER),
+    ]);
+    const all = [...(await store.read(USER)), ...(await store.read(GUEST))].sort(bySku);
+    const written = [numbered(10, "U"), numbered(10, "G"), numbered(15, "LU"), numbered(15, "LG")].flat().sort(bySku);
+    expect(all).toEqual(written);
+  });
+
+  test("merges two full carts whole, and leaves both as they are when not all lines fit", async () => {
+    await fill(USER, numbered(100, "U"));
+    await fill(GUEST, numbered(100, "G"));
+    expect(await store.merge(GUEST, USER)).toHaveLength(200);
+    await fill(GUEST, [line("U1", 1), line("ONE-MORE")]);
+    await expect(store.merge(GUEST, USER)).rejects.toMatchObject({ type: "CART_FULL", retryable: false });
+    expect(await store.read(USER)).toEqual([...numbered(100, "U"), ...numbered(100, "G")]);
+    expect(await store.read(GUEST)).toEqual([line("U1", 1), line("ONE-MORE")]);
+  });
+
+  test("leaves a cart that is merged into itself as it is", async () => {
+    await fill(GUEST, [line("A", 2)]);
+    expect(await store.merge(GUEST, GUEST)).toEqual([line("A", 2)]);
+    expect(await store.read(GUEST)).toEqual([line("A", 2)]);
+  });
+
+  test("takes an order out once, however often and however parallel its event comes", async () => {
+    await fill(USER, [line("A", 10), line("B", 1), line("C", 1)]);
+    const event = orderCreated();
+    const ordered = [
+      { sku: "A", quantity: 3 },
+      { sku: "B", quantity: 1 },
+    ];
+    const outcomes = await Promise.all(Array.from({ length: 10 }, () => order(event, ordered)));
+    expect(outcomes.filter((outcome) => outcome === "processed")).toHaveLength(1);
+    expect(await order(event, ordered)).toBe("duplicate");
+    expect(quantities(await store.read(USER))).toEqual({ A: 7, C: 1 });
+  });
+
+  test("remembers carts and processed events over a restart", async () => {
+    await fill(USER, [line("B", 5), line("A", 5)]);
+    const event = orderCreated();
+    await order(event, [{ sku: "A", quantity: 1 }]);
+    store = await reopen();
+    expect(await order(event, [{ sku: "A", quantity: 1 }])).toBe("duplicate");
+    expect(await store.read(USER)).toEqual([line("B", 5), line("A", 4)]);
+  });
+
+  test("writes neither the cart nor the note when a handler fails", async () => {
+    await fill(USER, [line("A", 5)]);
+    const event = orderCreated();
+    const broken = store.inbox.process(event, async (work) => {
+      await work.subtract(USER, [{ sku: "A", quantity: 1 }]);
+      throw new Error("broken");
+    });
+    await expect(broken).rejects.toThrow("broken");
+    expect(await store.read(USER)).toEqual([line("A", 5)]);
+    expect(await order(event, [{ sku: "A", quantity: 1 }])).toBe("processed");
+  });
+
+  test("counts failed attempts, and forgets the failure when the event is processed", async () => {
+    await fill(USER, [line("A", 5)]);
+    const event = orderCreated();
+    expect(await store.inbox.fail(event, FAILURE)).toBe(1);
+    expect(await store.inbox.fail(event, FAILURE)).toBe(2);
+    expect(await store.inbox.deadLetters({ limit: 10 })).toEqual([]);
+    expect(await order(event, [{ sku: "A", quantity: 1 }])).toBe("processed");
+    expect(await store.inbox.fail(event, FAILURE)).toBe(0);
+    expect(quantities(await store.read(USER))).toEqual({ A: 4 });
+  });
+
+  test("lists dead letters page by page in the order of their making, and finds each", async () => {
+    const events = [orderCreated(), orderCreated(), orderCreated()];
+    await store.inbox.fail(events[1]!, FAILURE);
+    await store.inbox.fail(events[1]!, FAILURE);
+    for (const event of events.toReversed()) await store.inbox.bury(event, FAILURE);
+    const first = await store.inbox.deadLetters({ limit: 2 });
+    const second = await store.inbox.deadLetters({ limit: 2, after: first[1]!.eventId });
+    expect([...first, ...second].map(({ eventId, attempts }) => [eventId, attempts])).toEqual([
+      [events[0]!.id, 1],
+      [events[1]!.id, 2],
+      [events[2]!.id, 1],
+    ]);
+    expect(await store.inbox.deadLetter(events[0]!.id)).toEqual({
+      eventId: events[0]!.id,
+      type: "order.created",
+      aggregateId: "o1",
+      attempts: 1,
+      receivedAt: expect.stringMatching(/^\d{4}-.*Z$/),
+      ...FAILURE,
+      envelope: events[0],
+    });
+    expect(await store.inbox.deadLetter("unknown")).toBeUndefined();
+  });
+
+  test("lets a replayed dead letter have its effect", async () => {
+    await fill(USER, [line("A", 5)]);
+    const event = orderCreated();
+    await store.inbox.bury(event, FAILURE);
+    expect(await order(event, [{ sku: "A", quantity: 2 }])).toBe("processed");
+    expect(await store.inbox.deadLetters({ limit: 10 })).toEqual([]);
+    expect(quantities(await store.read(USER))).toEqual({ A: 3 });
+  });
+
+  test("never lets a discarded event have an effect", async () => {
+    await fill(USER, [line("A", 5)]);
+    const event = orderCreated();
+    expect(await store.inbox.discard(event.id)).toBe(false);
+    await store.inbox.bury(event, FAILURE);
+    expect(await store.inbox.discard(event.id)).toBe(true);
+    expect(await store.inbox.discard(event.id)).toBe(false);
+    expect(await order(event, [{ sku: "A", quantity: 1 }])).toBe("duplicate");
+    await store.inbox.bury(event, FAILURE);
+    expect(await store.inbox.deadLetters({ limit: 10 })).toEqual([]);
+    expect(await store.read(USER)).toEqual([line("A", 5)]);
+  });
+};
+
+describe("the embedded cart store", () => {
+  const open = async () => {
+    const folder = await mkdtemp(join(tmpdir(), "molecart-carts-"));
+    const clock = new ManualClock();
+    const options = { file: join(folder, "carts.db"), clock, onPurgeError: (error: unknown) => console.error(error) };
+    let store = await openSqliteStore(options);
+    return {
+      store,
+      clock,
+      options,
+      async reopen() {
+        await store.close();
+        store = await openSqliteStore(options);
+        return store;
+      },
+      async tearDown() {
+        await store.close();
+        await rm(folder, { recursive: true });
+      },
+    };
+  };
+  describe("as every cart store", () => conforms(open));
+
+  test("forgets a guest's cart after 30 days and a customer's after 90, counted from the last write", async () => {
+    const { store, clock, tearDown } = await open();
+    await store.setLine(GUEST, line("A"));
+    await store.setLine(USER, line("A"));
+    clock.advance(20 * DAY_MS);
+    await store.removeLine(GUEST, "B");
+    clock.advance(30 * DAY_MS - 1);
+    expect(await store.read(GUEST)).toHaveLength(1);
+    clock.advance(1);
+    expect(await store.read(GUEST)).toEqual([]);
+    expect(await store.merge(GUEST, USER)).toEqual([line("A")]);
+    clock.advance(40 * DAY_MS);
+    expect(await store.read(USER)).toEqual([]);
+    expect(await store.setLine(USER, line("B"))).toEqual([line("B")]);
+    await tearDown();
+  });
+
+  test("refuses a second owner by name", async () => {
+    const { options, tearDown } = await open();
+    await expect(openSqliteStore(options)).rejects.toMatchObject({ type: "STORE_IN_USE" });
+    await tearDown();
+  });
+});
+
+describeWith(["redis"], "the served cart store", () => {
+  let server: RunningServer;
+  let admin: Redis;
+  let namespaces = 0;
+  const warnings: { message: string; detail: unknown }[] = [];
+  beforeAll(async () => {
+    server = await startRedis();
+    admin = new Redis(server.url);
+    admin.on("error", () => {});
+  });
+  afterAll(async () => {
+    admin.disconnect();
+    await server.stop();
+  });
+  beforeEach(() => {
+    warnings.length = 0;
+  });
+
+  const open = async (namespace = `shop-${++namespaces}`) => {
+    const options = {
+      url: server.url,
+      namespace,
+      clientName: "carts-test",
+      clock: new ManualClock(),
+      log: { info: () => {}, warn: (message: string, detail: unknown) => void warnings.push({ message, detail }) },
+    };
+    let store = await openRedisStore(options);
+    return {
+      store,
+      namespace,
+      options,
+      async reopen() {
+        await store.close();
+        await server.restart();
+        store = await openRedisStore(options);
+        return store;
+      },
+      tearDown: () => store.close(),
+    };
+  };
+  describe("as every cart store", () => conforms(open));
+
+  const elapsedMs = async (work: () => Promise<unknown>): Promise<number> => {
+    const startedAt = performance.now();
+    await work();
+    return performance.now() - startedAt;
+  };
+
+  test("lets carts expire 30 and 90 days after the last write, and keeps the notes of events for longer than the bus", async () => {
+    const { store, namespace, tearDown } = await open();
+    const remainingDays = async (key: string) => Math.round((await admin.pttl(`${namespace}:carts:${key}`)) / DAY_MS);
+    await store.setLine(GUEST, line("A", 2));
+    await store.setLine(USER, line("A", 2));
+    expect(await remainingDays(`cart:${GUEST}`)).toBe(30);
+    expect(await remainingDays(`cart:${USER}`)).toBe(90);
+
+    const event = orderCreated();
+    for (const write of [
+      () => store.setLine(USER, line("B", 2)),
+      () => store.removeLine(USER, "C"),
+      () => store.merge(GUEST, USER),
+      () => store.inbox.process(event, (work) => work.subtract(USER, [{ sku: "A", quantity: 1 }])),
+    ]) {
+      await admin.pexpire(`${namespace}:carts:cart:${USER}`, 5_000);
+      await write();
+      expect(await remainingDays(`cart:${USER}`)).toBe(90);
+    }
+    expect(await remainingDays(`inbox:${event.id}`)).toBe(31);
+
+    const letter = orderCreated();
+    await store.inbox.bury(letter, FAILURE);
+    expect(await admin.pttl(`${namespace}:carts:inbox:${letter.id}`)).toBe(-1);
+    await tearDown();
+  });
+
+  test("keeps the carts of shops that share a Redis apart", async () => {
+    const [one, other] = [await open(), await open()];
+    await one.store.setLine(USER, line("A"));
+    expect(await other.store.read(USER)).toEqual([]);
+    await Promise.all([one.tearDown(), other.tearDown()]);
+  });
+
+  test("answers at once that it is not available while Redis is away, and goes on when it is back", async () => {
+    const { store, tearDown } = await open();
+    await store.setLine(USER, line("A", 1));
+    await server.kill();
+    await eventually(async () => expect(await store.ping().catch((error) => error.type)).toBe("UNAVAILABLE"));
+    const event = orderCreated();
+    const refusedWithinMs = await elapsedMs(async () => {
+      await expect(store.read(USER)).rejects.toMatchObject({ type: "UNAVAILABLE" });
+      await expect(store.setLine(USER, line("A", 2))).rejects.toMatchObject({ type: "UNAVAILABLE" });
+      await expect(store.inbox.process(event, async () => {})).rejects.toMatchObject({ type: "UNAVAILABLE" });
+    });
+    expect(refusedWithinMs).toBeLessThan(500);
+    expect(warnings.map(({ message }) => message)).toEqual(["The connection to Redis is lost"]);
+
+    await server.restart();
+    await eventually(() => store.ping());
+    expect(await store.read(USER)).toEqual([line("A", 1)]);
+    // The script is not known to the new Redis.
+    expect(await store.setLine(USER, line("A", 3))).toEqual([line("A", 3)]);
+    await tearDown();
+  });
+
+  test("does not wait for a frozen Redis, and goes on when it thaws", async () => {
+    const { store, tearDown } = await open();
+    await store.setLine(USER, line("A", 1));
+    server.pause();
+    try {
+      const refusedWithinMs = await elapsedMs(() => expect(store.read(USER)).rejects.toMatchObject({ type: "UNAVAILABLE" }));
+      expect(refusedWithinMs).toBeLessThan(2_000);
+    } finally {
+      server.resume();
+    }
+    await eventually(() => store.ping());
+    expect(await store.read(USER)).toEqual([line("A", 1)]);
+    await tearDown();
+  });
+
+  test("waits for a Redis that starts later, and says so", async () => {
+    await server.kill();
+    const opening = open();
+    await eventually(() => expect(warnings[0]?.message).toBe("Waiting for Redis"));
+    expect(warnings[0]?.detail).toMatchObject({ error: expect.stringContaining("ECONNREFUSED") });
+    await server.restart();
+    const { store, tearDown } = await opening;
+    await store.ping();
+    await tearDown();
+  });
+});
