@@ -21,7 +21,8 @@ export const isCheckViolation = (error: unknown): boolean =>
   of(error).code === CHECK_POSTGRES || of(error).errcode === CHECK_SQLITE;
 
 /** Serialization failure, deadlock, a lock that was not had in time: PostgreSQL asks for the whole transaction again. */
-export const isRetryableConflict = (error: unknown): boolean => of(error).code === "40001" || of(error).code === "40P01" || of(error).code === "55P03";
+const CONFLICTS_POSTGRES = ["40001", "40P01", "55P03"];
+export const isRetryableConflict = (error: unknown): boolean => CONFLICTS_POSTGRES.includes(of(error).code as string);
 
 const SOCKET_ERRORS = [
   "ECONNREFUSED",

@@ -5,7 +5,7 @@ import type { Call } from "@molecart/mixins/implement.ts";
 import { createBroker, type LaunchOptions } from "@molecart/mixins/launch.ts";
 import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
-import type { ServiceBroker } from "moleculer";
+import type { ServiceBroker, ServiceSchema } from "moleculer";
 import { eventually } from "./eventually.ts";
 
 export interface StageOptions extends LaunchOptions {
@@ -13,6 +13,8 @@ export interface StageOptions extends LaunchOptions {
   service: string;
   /** More than one only where stores and bus are served. */
   brokers?: number;
+  /** Services that it calls, played by the test. */
+  fakes?: readonly ServiceSchema[];
 }
 
 export interface Outcome {
@@ -35,12 +37,19 @@ export interface Stage<DB> {
   close(): Promise<void>;
 }
 
-export const openStage = async <DB>({ service, brokers: count = 1, env = {}, clock }: StageOptions): Promise<Stage<DB>> => {
+export const openStage = async <DB>({
+  service,
+  brokers: count = 1,
+  fakes = [],
+  env = {},
+  clock,
+}: StageOptions): Promise<Stage<DB>> => {
   const brokers = await Promise.all(
     Array.from({ length: count }, (_, index) =>
       createBroker([service], { env: { ...env, NODE_ID: `${service}-${index + 1}` }, ...(clock && { clock }) }),
     ),
   );
+  for (const broker of brokers) for (const fake of fakes) broker.createService(fake);
   await Promise.all(brokers.map((broker) => broker.start()));
   const [broker] = brokers as [ServiceBroker, ...ServiceBroker[]];
   const { database } = broker.getLocalService(`v1.${service}`) as unknown as { database: Database<DB & MessagingTables> };

@@ -1,0 +1,282 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import type { EventData } from "@molecart/mixins/contracts/index.ts";
+import type { Order } from "@molecart/mixins/contracts/orders.ts";
+import { ManualClock } from "@molecart/mixins/lib/clock.ts";
+import type { ServiceSchema } from "moleculer";
+import type { OrdersTables } from "../../services/orders/order.table.ts";
+import { eventually } from "../support/eventually.ts";
+import { customer, shippingAddress } from "../support/order-events.ts";
+import { describeWith } from "../support/servers/describe-with.ts";
+import { openStage, type Stage } from "../support/stage.ts";
+import { type World, worlds } from "../support/worlds.ts";
+
+jest.setTimeout(60_000);
+
+const PAYMENT_DUE_MS = 900_000;
+const eur = (amount: number) => ({ amount, currency: "EUR" });
+const viewer = { userId: customer.id, roles: ["customer" as const] };
+const staff = { userId: "boss", roles: ["staff" as const] };
+const stranger = { userId: "somebody", roles: ["customer" as const] };
+
+for (const { world: name, servers, open } of worlds) {
+  describeWith([...servers], `The orders service, ${name}`, () => {
+    let world: World;
+    let stage: Stage<OrdersTables>;
+    let clock: ManualClock;
+    let cart: { sku: string; quantity: number }[];
+    let price: number;
+    let parcelStops: boolean;
+    let key = 0;
+
+    const fakes = (): ServiceSchema[] => [
+      { name: "carts", version: 1, actions: { lines: () => ({ lines: cart }) } },
+      {
+        name: "products",
+        version: 1,
+        actions: {
+          items: ({ params: { skus } }: { params: { skus: string[] } }) => ({
+            items: skus
+              .filter((sku) => sku !== "GONE")
+              .map((sku) => ({ sku, productId: `p-${sku}`, name: sku, unitPrice: eur(price), sellable: sku !== "DRAFT" })),
+          }),
+        },
+      },
+      { name: "shipping", version: 1, actions: { cancel: () => ({ cancelled: parcelStops }) } },
+    ];
+    const request = (more: object = {}) => {
+      key += 1;
+      return { customer, idempotencyKey: `key-${key}`, paymentToken: "tok", shippingAddress, ...more };
+    };
+    const place = (more: object = {}): Promise<Order> => stage.call("v1.orders.create", request(more));
+    const statusOf = async (order: Order) => (await stage.call("v1.orders.get", { orderId: order.id, viewer })).status;
+    const sentTypes = async (order: Order) => (await stage.sent(order.id)).map(({ type }) => type);
+
+    const tell = {
+      reserved: (order: Order) =>
+        stage.publish("stock.reserved", order.id, { orderId: order.id, lines: [], expiresAt: "2026-01-01T00:00:00.000Z" }),
+      paid: (order: Order) =>
+        stage.publish("payment.completed", order.id, {
+          orderId: order.id,
+          paymentId: "p1",
+          amount: order.totals.total,
+          card: { brand: "visa", last4: "4242" },
+          customer,
+        }),
+      failed: (order: Order) =>
+        stage.publish("payment.failed", order.id, { orderId: order.id, paymentId: "p1", code: "card_declined", customer }),
+      dispatched: (order: Order) => stage.publish("shipment.dispatched", order.id, parcel(order)),
+    };
+    const parcel = (order: Order): EventData<"shipment.dispatched"> => ({
+      orderId: order.id,
+      shipmentId: "s1",
+      carrier: "DHL",
+      trackingNumber: "T1",
+      customer,
+      at: "2026-01-01T00:00:00.000Z",
+    });
+    const settled = async (publishing: Promise<{ id: string }>) => stage.outcomeOf(await publishing);
+
+    beforeAll(async () => {
+      world = await open();
+    });
+    afterAll(() => world.close());
+    beforeEach(async () => {
+      cart = [{ sku: "A", quantity: 2 }];
+      price = 1_000;
+      parcelStops = true;
+      clock = new ManualClock();
+      stage = await openStage({
+        service: "orders",
+        env: await world.environment("orders"),
+        clock,
+        fakes: fakes(),
+        brokers: servers.length > 0 ? 2 : 1,
+      });
+    });
+    afterEach(() => stage.close());
+
+    test("accepts the cart as an order at the catalogue's prices, and announces it", async () => {
+      const order = await place();
+      expect(order).toMatchObject({
+        status: "pending",
+        totals: { items: eur(2_000), shipping: eur(490), tax: eur(473), total: eur(2_963) },
+      });
+      expect(await stage.call("v1.orders.get", { orderId: order.id, viewer })).toEqual(order);
+      expect(await stage.sent(order.id)).toEqual([
+        {
+          type: "order.created",
+          data: expect.objectContaining({ orderId: order.id, customer, paymentToken: "tok", lines: order.lines }),
+        },
+      ]);
+    });
+
+    test.each([
+      [
+        "an empty cart",
+        () => {
+          cart = [];
+        },
+        "CART_EMPTY",
+      ],
+      [
+        "a product that is gone",
+        () => {
+          cart = [{ sku: "GONE", quantity: 1 }];
+        },
+        "NOT_SELLABLE",
+      ],
+      [
+        "a product that is not for sale",
+        () => {
+          cart = [{ sku: "DRAFT", quantity: 1 }];
+        },
+        "NOT_SELLABLE",
+      ],
+    ])("refuses %s and keeps nothing", async (_, arrange, type) => {
+      arrange();
+      await expect(place()).rejects.toMatchObject({ type, code: 409 });
+      expect(await stage.database.db.selectFrom("orders").selectAll().execute()).toEqual([]);
+      expect(await stage.database.db.selectFrom("idempotency").selectAll().execute()).toEqual([]);
+    });
+
+    test("refuses a total that has changed, and takes the right one", async () => {
+      await expect(place({ expectedTotal: eur(1) })).rejects.toMatchObject({
+        type: "TOTAL_CHANGED",
+        data: { actual: eur(2_963) },
+      });
+      await expect(place({ expectedTotal: eur(2_963) })).resolves.toMatchObject({ status: "pending" });
+    });
+
+    test("answers a repeated key with the same order, also when the cart has changed since", async () => {
+      const first = request();
+      const order = await stage.call("v1.orders.create", first);
+      cart = [];
+      price = 9_999;
+      expect(await stage.call("v1.orders.create", first)).toEqual(order);
+      expect(await sentTypes(order)).toEqual(["order.created"]);
+    });
+
+    test("refuses a key that comes again with another request, and one customer's key is free for another", async () => {
+      const first = request();
+      await stage.call("v1.orders.create", first);
+      await expect(stage.call("v1.orders.create", { ...first, paymentToken: "other" })).rejects.toMatchObject({
+        type: "IDEMPOTENCY_KEY_REUSED",
+        code: 422,
+      });
+      const other = await stage.call("v1.orders.create", {
+        ...first,
+        customer: { ...customer, id: "customer-2" },
+        paymentToken: "other",
+      });
+      expect(other.status).toBe("pending");
+    });
+
+    test("makes one order of twenty simultaneous requests with one key", async () => {
+      const first = request();
+      const orders = await Promise.all(Array.from({ length: 20 }, () => stage.call("v1.orders.create", first)));
+      expect(new Set(orders.map(({ id }) => id)).size).toBe(1);
+      expect(await stage.database.db.selectFrom("orders").selectAll().execute()).toHaveLength(1);
+      expect(await sentTypes(orders[0] as Order)).toEqual(["order.created"]);
+    });
+
+    test("confirms a reserved and paid order once, and says so once", async () => {
+      const order = await place();
+      await settled(tell.reserved(order));
+      expect(await statusOf(order)).toBe("reserved");
+      await settled(tell.paid(order));
+      await settled(tell.paid(order));
+      expect(await statusOf(order)).toBe("confirmed");
+      expect(await sentTypes(order)).toEqual(["order.created", "order.confirmed"]);
+      const { history } = await stage.call("v1.orders.get", { orderId: order.id, viewer });
+      expect(history.map(({ status }) => status)).toEqual(["pending", "reserved", "paid", "confirmed"]);
+    });
+
+    test("cancels with the reason when the payment fails, and ignores what comes after", async () => {
+      const order = await place();
+      await settled(tell.failed(order));
+      await settled(tell.paid(order));
+      await settled(tell.reserved(order));
+      const { status, history } = await stage.call("v1.orders.get", { orderId: order.id, viewer });
+      expect([status, history.at(-1)?.reason]).toEqual(["cancelled", "payment_failed: card_declined"]);
+      expect(await stage.sent(order.id)).toEqual([
+        expect.anything(),
+        { type: "order.cancelled", data: expect.objectContaining({ reason: "payment_failed: card_declined", customer }) },
+      ]);
+    });
+
+    test("cancels an order that is not paid in time, and leaves a confirmed one alone", async () => {
+      const [late, paid] = [await place(), await place()];
+      await settled(tell.paid(paid));
+      clock.advance(PAYMENT_DUE_MS + 1);
+      await eventually(async () => expect(await statusOf(late)).toBe("cancelled"));
+      expect(await statusOf(paid)).toBe("confirmed");
+      expect(await stage.database.db.selectFrom("job").selectAll().execute()).toEqual([]);
+    });
+
+    test("keeps an event of an order that it does not know for another try", async () => {
+      const unknown = { id: "nowhere" } as Order;
+      await stage.publish("stock.rejected", unknown.id, { orderId: unknown.id, shortages: [] });
+      await eventually(async () => {
+        const [row] = await stage.database.db.selectFrom("inbox").selectAll().execute();
+        expect(row).toMatchObject({ status: "failed", error_code: "ORDER_NOT_FOUND" });
+      });
+    });
+
+    test("cancels on the customer's wish at once while it is not confirmed", async () => {
+      const order = await place();
+      const cancelled = await stage.call("v1.orders.cancel", { orderId: order.id, viewer, reason: "changed my mind" });
+      expect([cancelled.status, cancelled.history.at(-1)?.reason]).toEqual(["cancelled", "changed my mind"]);
+      expect(await stage.call("v1.orders.cancel", { orderId: order.id, viewer, reason: "again" })).toEqual(cancelled);
+      expect(await sentTypes(order)).toEqual(["order.created", "order.cancelled"]);
+    });
+
+    test("asks shipping before it cancels a confirmed order", async () => {
+      const order = await place();
+      await settled(tell.paid(order));
+      const answer = await stage.call("v1.orders.cancel", { orderId: order.id, viewer, reason: "too late?" });
+      expect(answer.status).toBe("confirmed");
+      await eventually(async () => expect(await statusOf(order)).toBe("cancelled"));
+    });
+
+    test("keeps a confirmed order whose parcel cannot be stopped, and refuses once it is on its way", async () => {
+      parcelStops = false;
+      const order = await place();
+      await settled(tell.paid(order));
+      await stage.call("v1.orders.cancel", { orderId: order.id, viewer, reason: "too late" });
+      await eventually(async () => expect(await stage.database.db.selectFrom("job").selectAll().execute()).toEqual([]));
+      expect(await statusOf(order)).toBe("confirmed");
+      await settled(tell.dispatched(order));
+      await expect(stage.call("v1.orders.cancel", { orderId: order.id, viewer, reason: "really" })).rejects.toMatchObject({
+        type: "NOT_CANCELLABLE",
+      });
+    });
+
+    test("shows and cancels an order for its owner and staff only, and denies its existence to others", async () => {
+      const order = await place();
+      await expect(stage.call("v1.orders.get", { orderId: order.id, viewer: stranger })).rejects.toMatchObject({
+        type: "ORDER_NOT_FOUND",
+      });
+      await expect(stage.call("v1.orders.cancel", { orderId: order.id, viewer: stranger, reason: "mine" })).rejects.toMatchObject(
+        { code: 404 },
+      );
+      await expect(stage.call("v1.orders.get", { orderId: order.id, viewer: staff })).resolves.toEqual(order);
+    });
+
+    test("lists a customer's own orders page by page, newest first, and all of them to staff by status", async () => {
+      const placed: Order[] = [];
+      for (let i = 0; i < 5; i++) placed.push(await place());
+      await place({ customer: { ...customer, id: "customer-2" } });
+      const newestFirst = placed.map(({ id }) => id).reverse();
+      const one = await stage.call("v1.orders.list", { userId: customer.id, limit: 3 });
+      const two = await stage.call("v1.orders.list", { userId: customer.id, limit: 3, cursor: one.nextCursor as string });
+      expect([...one.items, ...two.items].map(({ id }) => id)).toEqual(newestFirst);
+      expect(two.nextCursor).toBeNull();
+      await settled(tell.paid(placed[0] as Order));
+      const confirmed = await stage.call("v1.orders.listAll", { status: "confirmed", limit: 10 });
+      expect(confirmed.items.map(({ id }) => id)).toEqual([placed[0]?.id]);
+      await expect(stage.call("v1.orders.list", { userId: customer.id, limit: 3, cursor: "forged" })).rejects.toMatchObject({
+        type: "INVALID_CURSOR",
+      });
+    });
+  });
+}
