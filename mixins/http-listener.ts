@@ -8,6 +8,8 @@ export interface HttpListenerOptions {
   /** 0 takes any free port. */
   port: number;
   handle(request: IncomingMessage, response: ServerResponse): void;
+  /** A connection could not be accepted (the process has too many files open); the listener goes on. */
+  onError(error: Error): void;
 }
 
 export interface HttpListener {
@@ -34,13 +36,17 @@ const portProblem = (code: string | undefined, host: string, port: number): stri
   return undefined;
 };
 
-const listen = (server: Server, { variable, host, port }: HttpListenerOptions): Promise<void> =>
+const listen = (server: Server, { variable, host, port, onError }: HttpListenerOptions): Promise<void> =>
   new Promise((resolve, reject) => {
-    server.once("error", (error: NodeJS.ErrnoException) => {
+    const refuse = (error: NodeJS.ErrnoException): void => {
       const problem = portProblem(error.code, host, port);
       reject(problem === undefined ? error : new ConfigurationError(variable, problem));
+    };
+    server.once("error", refuse);
+    server.listen(port, host, () => {
+      server.off("error", refuse).on("error", onError);
+      resolve();
     });
-    server.listen(port, host, resolve);
   });
 
 const close = (server: Server, graceMs: number): Promise<void> =>
@@ -66,7 +72,6 @@ export const openHttpListener = async (options: HttpListenerOptions): Promise<Ht
     options.handle,
   );
   await listen(server, options);
-  server.removeAllListeners("error");
   const { address, family, port } = server.address() as { address: string; family: string; port: number };
   return {
     address: `http://${family === "IPv6" ? `[${address}]` : address}:${port}`,

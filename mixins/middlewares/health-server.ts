@@ -55,6 +55,7 @@ export const healthServer = (): Middleware => {
             response.destroy();
           });
         },
+        onError: (error) => broker.logger.warn("Health listener", { error: messageOf(error) }),
       });
       addresses.set(broker, listener.address);
     },

@@ -47,13 +47,6 @@ describe("An account", () => {
     expect(toCustomer(toUser(account))).toEqual({ id: "u1", email: "ada.lovelace@example.org", name: "Ada Lovelace" });
   });
 
-  test("compares its roles as a set", () => {
-    const staff = { ...account, roles: ["staff" as const, "admin" as const] };
-    expect(hasRoles(staff, ["admin", "staff"])).toBe(true);
-    expect(hasRoles(staff, ["staff"])).toBe(false);
-    expect(hasRoles(account, ["staff"])).toBe(false);
-  });
-
   test("takes its fiftieth address and no more", () => {
     expect(() => refuseMoreAddresses(49)).not.toThrow();
     expect(() => refuseMoreAddresses(50)).toThrow(expect.objectContaining({ type: "TOO_MANY_ADDRESSES", code: 409 }));

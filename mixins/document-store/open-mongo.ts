@@ -1,0 +1,77 @@
+import type { Collection, DocumentStore, Identified, IndexOptions } from "./collection.ts";
+import { asStoreError, type DriverCollection, MongoCollection } from "./mongo-collection.ts";
+
+export interface MongoOptions {
+  /** The service's name; its database, unless the URL names one. */
+  name: string;
+  url: string;
+  collections: Readonly<Record<string, readonly IndexOptions[]>>;
+  /** The service: moleculer-db's adapter wants to know its owner, and logs through it. */
+  owner: { broker: unknown };
+}
+
+interface MongoAdapter {
+  db: { collection(name: string): DriverCollection; command(command: object): Promise<unknown> };
+  init(broker: unknown, service: unknown): void;
+  connect(): Promise<void>;
+  client?: { close(): Promise<void> };
+}
+type MongoAdapterClass = new (url: string, options: object, database: string) => MongoAdapter;
+
+const OPTIONS = {
+  useNewUrlParser: true,
+  useUnifiedTopology: true,
+  poolSize: 10,
+  // A caller is told after this time that there is no server; the driver's own is 30 seconds.
+  serverSelectionTimeoutMS: 3_000,
+  connectTimeoutMS: 3_000,
+  // A server that holds the connection and says nothing: longer than any query of ours, shorter than a caller's patience with a queue.
+  socketTimeoutMS: 10_000,
+  // What was answered as stored survives the loss of the primary.
+  w: "majority",
+  j: true,
+  wtimeout: 5_000,
+  ignoreUndefined: true,
+};
+
+const databaseOf = (url: string): string | undefined => /^[^:]+:\/\/[^/]+\/([^?]+)/.exec(url)?.[1];
+
+/** Connects and makes the indexes. Rejects with `Unavailable` when there is no server yet. */
+export const openMongo = async ({
+  name,
+  url,
+  collections,
+  owner,
+}: MongoOptions): Promise<DocumentStore & { adapterOf(): unknown }> => {
+  // Loaded only where it is used: the driver takes 20 MB of memory.
+  const { default: Adapter } = (await import("moleculer-db-adapter-mongo")) as unknown as { default: MongoAdapterClass };
+  const adapter = new Adapter(url, OPTIONS, databaseOf(url) ?? name);
+  adapter.init(owner.broker, owner);
+  const opened = new Map<string, MongoCollection<Identified>>();
+  try {
+    await adapter.connect();
+    for (const [collection, indexes] of Object.entries(collections)) {
+      const one = new MongoCollection<Identified>(collection, adapter.db.collection(collection));
+      await one.ensureIndexes(indexes);
+      opened.set(collection, one);
+    }
+  } catch (error) {
+    await adapter.client?.close();
+    throw asStoreError(name, error);
+  }
+  return {
+    kind: "mongo",
+    collection: <D extends Identified>(collection: string) => opened.get(collection) as unknown as Collection<D>,
+    adapterOf: () => adapter,
+    ping: async () => {
+      try {
+        await adapter.db.command({ ping: 1 });
+      } catch (error) {
+        throw asStoreError(name, error);
+      }
+    },
+    close: async () => {
+      await adapter.client?.close();
+    },
+  };
+};

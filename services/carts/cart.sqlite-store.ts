@@ -1,0 +1,117 @@
+import { openDatabase } from "@molecart/mixins/database/database.ts";
+import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
+import { MESSAGING_MIGRATIONS, migrate } from "@molecart/mixins/database/migrate.ts";
+import { type Clock, isoTime } from "@molecart/mixins/lib/clock.ts";
+import { Poller } from "@molecart/mixins/messaging/poller.ts";
+import { SqlInbox } from "@molecart/mixins/messaging/sql-inbox.ts";
+import { inSqlWork, type SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
+import type { Kysely, Transaction } from "kysely";
+import { type CartStore, cartInbox } from "./cart.store.ts";
+import type { CartsTables } from "./cart.table.ts";
+import { type Lines, lifetimeMs, mergeLines, removeLine, setLine, subtractLines } from "./cart.ts";
+
+type Tables = CartsTables & MessagingTables;
+type Db = Kysely<Tables>;
+type Trx = Transaction<Tables>;
+
+export interface SqliteStoreOptions {
+  file: string;
+  clock: Clock;
+  /** Expired carts could not be removed; tried again. */
+  onPurgeError(error: unknown): void;
+}
+
+const NAME = "carts";
+/** An expired cart is not read any more, so nothing depends on how soon it goes. */
+const PURGE_EVERY_MS = 3_600_000;
+
+const findLines = async (db: Db, cartId: string, now: number): Promise<Lines> => {
+  const row = await db
+    .selectFrom("cart")
+    .select("lines")
+    .where("id", "=", cartId)
+    .where("expires_at", ">", now)
+    .executeTakeFirst();
+  return row?.lines ?? [];
+};
+
+const deleteCart = async (db: Db, cartId: string): Promise<void> => {
+  await db.deleteFrom("cart").where("id", "=", cartId).execute();
+};
+
+const setLines = async (trx: Trx, cartId: string, lines: Lines, now: number): Promise<void> => {
+  if (lines.length === 0) {
+    await deleteCart(trx, cartId);
+    return;
+  }
+  const values = { lines: JSON.stringify(lines), expires_at: now + lifetimeMs(cartId) };
+  await trx
+    .insertInto("cart")
+    .values({ id: cartId, ...values })
+    .onConflict((conflict) => conflict.column("id").doUpdateSet(values))
+    .execute();
+};
+
+const deleteExpired = async (db: Db, now: number): Promise<void> => {
+  await db.deleteFrom("cart").where("expires_at", "<=", now).execute();
+};
+
+/** The embedded store: a file of this broker alone. Its transactions run one after the other, so a cart that is read, changed
+ *  and written within one is changed by nobody else meanwhile. */
+export const openSqliteStore = async ({ file, clock, onPurgeError }: SqliteStoreOptions): Promise<CartStore> => {
+  const database = openDatabase<Tables>({ name: NAME, file, poolSize: 1 });
+  try {
+    const target = { db: database.db as unknown as Kysely<never>, kind: database.kind };
+    await migrate(target, { name: NAME, folder: MESSAGING_MIGRATIONS, book: "messaging" });
+    await migrate(target, { name: NAME, folder: new URL("./migrations/", import.meta.url), book: NAME });
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+
+  const change = async (trx: Trx, cartId: string, decide: (lines: Lines) => Lines): Promise<Lines> => {
+    const now = clock.now();
+    const lines = decide(await findLines(trx, cartId, now));
+    await setLines(trx, cartId, lines, now);
+    return lines;
+  };
+
+  const purge = new Poller({
+    round: async () => {
+      await deleteExpired(database.db, clock.now());
+      return PURGE_EVERY_MS;
+    },
+    maxSleepMs: PURGE_EVERY_MS,
+    onError: onPurgeError,
+  });
+  purge.start();
+
+  // This service sends no events and has no jobs: nobody is to be woken at a commit.
+  const quiet = { onEmitted: () => {}, onScheduled: () => {} };
+  const transaction = <T>(run: (work: SqlWork<Tables>) => Promise<T>) => inSqlWork(database, clock, quiet, run);
+
+  return {
+    name: "carts database",
+    inbox: cartInbox(new SqlInbox(database, transaction, () => isoTime(clock.now())), ({ trx }) => ({
+      async subtract(cartId, ordered) {
+        await change(trx, cartId, (lines) => subtractLines(lines, ordered));
+      },
+    })),
+    read: (cartId) => findLines(database.db, cartId, clock.now()),
+    setLine: (cartId, line) => database.transaction((trx) => change(trx, cartId, (lines) => setLine(lines, line))),
+    removeLine: (cartId, sku) => database.transaction((trx) => change(trx, cartId, (lines) => removeLine(lines, sku))),
+    clear: (cartId) => deleteCart(database.db, cartId),
+    merge: (from, into) =>
+      database.transaction(async (trx) => {
+        const arriving = from === into ? [] : await findLines(trx, from, clock.now());
+        if (arriving.length === 0) return findLines(trx, into, clock.now());
+        await deleteCart(trx, from);
+        return change(trx, into, (lines) => mergeLines(lines, arriving));
+      }),
+    ping: () => database.ping(),
+    close: async () => {
+      await purge.stop();
+      await database.close();
+    },
+  };
+};

@@ -1,0 +1,13 @@
+import { type Environment, REDIS, readEnvironment } from "@molecart/mixins/lib/config.ts";
+import { readPricingRules } from "@molecart/mixins/lib/pricing-config.ts";
+
+export const cartsConfig = (env: Environment) => {
+  const read = readEnvironment(env);
+  return Object.freeze({
+    pricing: readPricingRules(read),
+    /** Absent: embedded, in `file`. */
+    redisUrl: read.url("REDIS_URL", REDIS),
+    namespace: read.text("NAMESPACE", "molecart"),
+    file: `${read.dataDir}/carts.db`,
+  });
+};

@@ -1,0 +1,55 @@
+import { carts } from "@molecart/mixins/contracts/carts.ts";
+import { type Call, implement } from "@molecart/mixins/implement.ts";
+import { runtimeOf } from "@molecart/mixins/runtime.ts";
+import { type CartDesk, setItem, viewCart } from "./cart.operations.ts";
+import { cartStore } from "./cart.store.mixin.ts";
+import { cartOf } from "./cart.ts";
+import { cartsConfig } from "./carts.config.ts";
+
+export default implement(carts, {
+  mixins: [cartStore()],
+
+  vars: (broker) => ({ config: cartsConfig(runtimeOf(broker).env) }),
+
+  methods: {
+    deskFor(ctx: { call: Call }): CartDesk {
+      return { store: this.store, call: ctx.call.bind(ctx), pricing: this.config.pricing, log: this.logger };
+    },
+  },
+
+  actions: {
+    async get(ctx) {
+      return viewCart(this.deskFor(ctx), await this.store.read(ctx.params.cartId));
+    },
+
+    setItem(ctx) {
+      return setItem(this.deskFor(ctx), ctx.params);
+    },
+
+    async removeItem(ctx) {
+      const { cartId, sku } = ctx.params;
+      return viewCart(this.deskFor(ctx), await this.store.removeLine(cartId, sku));
+    },
+
+    async clear({ params: { cartId } }) {
+      await this.store.clear(cartId);
+      return null;
+    },
+
+    async merge(ctx) {
+      const { from, into } = ctx.params;
+      return viewCart(this.deskFor(ctx), await this.store.merge(from, into));
+    },
+
+    async lines({ params: { cartId } }) {
+      const lines = await this.store.read(cartId);
+      return { lines: lines.map(({ sku, quantity }) => ({ sku, quantity })) };
+    },
+  },
+
+  durable: {
+    "order.created": {
+      handler: ({ params, locals }) => locals.work.subtract(cartOf(params.customer.id), params.lines),
+    },
+  },
+});

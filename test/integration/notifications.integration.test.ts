@@ -1,0 +1,366 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import type { Notification, Preferences } from "@molecart/mixins/contracts/notifications.ts";
+import type { EventData } from "@molecart/mixins/contracts/index.ts";
+import { createBroker } from "@molecart/mixins/launch.ts";
+import { ManualClock } from "@molecart/mixins/lib/clock.ts";
+import type { Environment } from "@molecart/mixins/lib/config.ts";
+import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
+import { type DurableService, deliver } from "@molecart/mixins/middlewares/durable-events.ts";
+import { runtimeOf } from "@molecart/mixins/runtime.ts";
+import type { ServiceBroker } from "moleculer";
+import { SMTPServer } from "smtp-server";
+import type { NotifiedEvent } from "../../services/notifications/templates.ts";
+import { eventually, waitFor } from "../support/eventually.ts";
+
+const HOUR_MS = 3_600_000;
+const eur = (amount: number) => ({ amount, currency: "EUR" });
+const ada = { id: "u-ada", email: "ada@example.com", name: "Ada Lovelace" };
+
+const order = (orderId: string, number = "M-7K2P-9QXD") => ({
+  orderId,
+  number,
+  customer: ada,
+  lines: [{ sku: "LAMP-1", productId: "p-1", name: "Desk lamp", quantity: 2, unitPrice: eur(4500), total: eur(9000) }],
+  totals: { items: eur(9000), shipping: eur(490), tax: eur(1803), total: eur(11293) },
+});
+const parcel = (orderId: string) => ({
+  orderId,
+  shipmentId: `s-${orderId}`,
+  carrier: "Swift Parcel",
+  trackingNumber: "SP123",
+  customer: ada,
+  at: "2031-05-06T07:08:09.000Z",
+});
+const shippingAddress = { name: "Ada Lovelace", line1: "12 Analytical Row", city: "London", postalCode: "N1", country: "GB" };
+
+const event = <N extends NotifiedEvent>(type: N, data: EventData<N>): Envelope =>
+  newEnvelope(type, "orderId" in data ? data.orderId : ada.id, data, new Date().toISOString()) as Envelope;
+
+const registered = () => event("user.registered", { customer: ada });
+const received = (orderId: string) => event("order.created", { ...order(orderId), shippingAddress, paymentToken: "tok_1" });
+const everyEvent = (orderId: string): Envelope[] => [
+  registered(),
+  received(orderId),
+  event("payment.completed", {
+    orderId,
+    paymentId: "p-1",
+    amount: eur(11293),
+    card: { brand: "Visa", last4: "4242" },
+    customer: ada,
+  }),
+  event("order.cancelled", { ...order(orderId), reason: "payment_overdue" }),
+  event("shipment.dispatched", parcel(orderId)),
+  event("shipment.delivered", parcel(orderId)),
+  event("payment.refunded", {
+    orderId,
+    paymentId: "p-1",
+    refundId: "r-1",
+    amount: eur(11293),
+    customer: ada,
+    reason: "payment_overdue",
+  }),
+];
+const EVERY_TEMPLATE = [
+  "order-cancelled",
+  "order-confirmation",
+  "payment-receipt",
+  "refund",
+  "shipment-delivered",
+  "shipment-dispatched",
+  "welcome",
+];
+
+let dataDir: string;
+let clock: ManualClock;
+const brokers: ServiceBroker[] = [];
+const servers: MailServer[] = [];
+
+const start = async (env: Environment = {}): Promise<ServiceBroker> => {
+  const broker = await createBroker(["notifications"], { env: { DATA_DIR: dataDir, LOG_LEVEL: "fatal", ...env }, clock });
+  brokers.push(broker);
+  await broker.start();
+  return broker;
+};
+const stop = async (broker: ServiceBroker): Promise<void> => {
+  brokers.splice(brokers.indexOf(broker), 1);
+  await broker.stop();
+};
+const publish = (broker: ServiceBroker, ...envelopes: Envelope[]): Promise<void> => runtimeOf(broker).bus.publish(envelopes);
+/** Past the bus, as a delivery that the bus hands out again. */
+const redeliver = (broker: ServiceBroker, envelope: Envelope) =>
+  deliver(broker.services.find(({ name }) => name === "notifications") as DurableService, envelope);
+
+const list = async (broker: ServiceBroker, userId = ada.id, limit = 100): Promise<Notification[]> =>
+  (await broker.call<{ items: Notification[] }, object>("v1.notifications.list", { userId, limit })).items;
+const listed = (broker: ServiceBroker, check: (items: Notification[]) => void): Promise<Notification[]> =>
+  eventually(async () => {
+    const items = await list(broker);
+    check(items);
+    return items;
+  });
+const allSent = (count: number) => (items: Notification[]) =>
+  expect(items.map(({ status }) => status)).toEqual(Array(count).fill("sent"));
+
+interface ReceivedMail {
+  to: string[];
+  source: string;
+}
+
+/** A real mail server on loopback that keeps what it takes and behaves as it is told. */
+class MailServer {
+  readonly mails: ReceivedMail[] = [];
+  /** How it ends the next messages; afterwards it accepts. `lose answer`: takes the message, then the connection
+   *  breaks. `hang`: takes it and never answers. */
+  readonly plan: ("refuse" | "lose answer" | "hang")[] = [];
+  readonly #server = new SMTPServer({
+    authOptional: true,
+    disabledCommands: ["STARTTLS", "AUTH"],
+    onData: (stream, session, done) => {
+      const chunks: Buffer[] = [];
+      stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+      stream.on("end", () => {
+        const step = this.plan.shift();
+        if (step === "refuse") return done(Object.assign(new Error("Try later"), { responseCode: 451 }));
+        this.mails.push({
+          to: session.envelope.rcptTo.map(({ address }) => address),
+          source: Buffer.concat(chunks).toString(),
+        });
+        if (step === "hang") return;
+        if (step === "lose answer") return this.cutConnections();
+        return done();
+      });
+    },
+  });
+
+  async listen(port = 0): Promise<string> {
+    this.#server.on("error", () => {});
+    await new Promise<void>((resolve, reject) => {
+      this.#server.server.once("error", reject);
+      this.#server.listen(port, "127.0.0.1", resolve);
+    });
+    servers.push(this);
+    return `smtp://127.0.0.1:${(this.#server.server.address() as AddressInfo).port}`;
+  }
+  cutConnections(): void {
+    for (const connection of this.#server.connections) connection._socket.destroy();
+  }
+  close(): Promise<void> {
+    this.cutConnections();
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+}
+const messageIdOf = ({ source }: ReceivedMail): string | undefined => /^Message-ID: (.+?)\r?$/im.exec(source)?.[1];
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "molecart-notifications-"));
+  clock = new ManualClock();
+});
+afterEach(async () => {
+  await Promise.all(brokers.splice(0).map((broker) => broker.stop()));
+  await Promise.all(servers.splice(0).map((server) => server.close()));
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+describe("a customer", () => {
+  test("is told of every event exactly once, although every event comes more than once", async () => {
+    const broker = await start();
+    const events = everyEvent("o-1");
+    await publish(broker, ...events, ...events);
+    await listed(broker, allSent(events.length));
+    const again = await Promise.all(events.flatMap((envelope) => [redeliver(broker, envelope), redeliver(broker, envelope)]));
+    expect(new Set(again)).toEqual(new Set(["duplicate"]));
+    const items = await list(broker);
+    expect(items.map(({ template }) => template).sort()).toEqual(EVERY_TEMPLATE);
+    expect(await readdir(join(dataDir, "mail"))).toHaveLength(events.length);
+  });
+
+  test("gets one notification when two copies of an event are handled at the same moment", async () => {
+    const broker = await start();
+    const envelope = received("o-1");
+    const outcomes = await Promise.all([redeliver(broker, envelope), redeliver(broker, envelope)]);
+    expect(outcomes.sort()).toEqual(["duplicate", "processed"]);
+    await listed(broker, allSent(1));
+  });
+
+  test("finds the order's number in every message after the confirmation", async () => {
+    const broker = await start();
+    await publish(broker, received("o-1"));
+    await listed(broker, (items) => expect(items).toHaveLength(1));
+    await publish(broker, event("shipment.dispatched", parcel("o-1")), event("shipment.dispatched", parcel("o-other")));
+    const items = await listed(broker, (all) => expect(all).toHaveLength(3));
+    const subjects = items.filter(({ template }) => template === "shipment-dispatched").map(({ subject }) => subject);
+    expect(subjects.sort()).toEqual(["On its way: your order", "On its way: your order M-7K2P-9QXD"]);
+  });
+
+  test("lists only his own notifications, newest first, page by page", async () => {
+    const broker = await start();
+    for (const orderId of ["o-1", "o-2", "o-3", "o-4", "o-5"]) {
+      await publish(broker, received(orderId));
+      await listed(broker, (items) => expect(items.some((item) => item.orderId === orderId)).toBe(true));
+      // The first three at the same millisecond: the order of equals must not lose any of them at a page's end.
+      if (orderId >= "o-3") clock.advance(1);
+    }
+    await publish(broker, event("user.registered", { customer: { ...ada, id: "u-bob" } }));
+    await eventually(async () => expect(await list(broker, "u-bob")).toHaveLength(1));
+
+    const pages: Notification[][] = [];
+    let cursor: string | undefined;
+    do {
+      const params = { userId: ada.id, limit: 2, ...(cursor === undefined ? {} : { cursor }) };
+      const page = await broker.call<{ items: Notification[]; nextCursor: string | null }, object>(
+        "v1.notifications.list",
+        params,
+      );
+      pages.push(page.items);
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+
+    expect(pages.map((items) => items.length)).toEqual([2, 2, 1]);
+    const orderIds = pages.flat().map(({ orderId }) => orderId);
+    expect(orderIds.slice(0, 2)).toEqual(["o-5", "o-4"]);
+    expect(orderIds.slice(2).sort()).toEqual(["o-1", "o-2", "o-3"]);
+    expect(await list(broker, "u-nobody")).toEqual([]);
+    await expect(broker.call("v1.notifications.list", { userId: ada.id, cursor: "nonsense" })).rejects.toMatchObject({
+      type: "INVALID_CURSOR",
+    });
+  });
+});
+
+describe("preferences", () => {
+  const quiet: Preferences = { email: { shipping: false, account: false } };
+
+  test("everything is on until switched off, and stays as set over a restart", async () => {
+    const first = await start();
+    expect(await first.call("v1.notifications.getPreferences", { userId: ada.id })).toEqual({
+      email: { shipping: true, account: true },
+    });
+    for (const repeat of [1, 2]) {
+      const answer = await first.call("v1.notifications.setPreferences", { userId: ada.id, preferences: quiet });
+      expect({ repeat, answer }).toEqual({ repeat, answer: quiet });
+    }
+    await stop(first);
+    const second = await start();
+    expect(await second.call("v1.notifications.getPreferences", { userId: ada.id })).toEqual(quiet);
+    expect(await second.call("v1.notifications.getPreferences", { userId: "u-bob" })).not.toEqual(quiet);
+  });
+
+  test("what is not wanted is recorded and never sent; what is owed is sent all the same", async () => {
+    const broker = await start();
+    await broker.call("v1.notifications.setPreferences", { userId: ada.id, preferences: quiet });
+    await publish(broker, ...everyEvent("o-1"));
+    const items = await listed(broker, (all) => {
+      expect(all).toHaveLength(EVERY_TEMPLATE.length);
+      expect(all.filter(({ status }) => status === "sent")).toHaveLength(4);
+    });
+    const suppressed = items.filter(({ status }) => status === "suppressed");
+    expect(suppressed.map(({ template }) => template).sort()).toEqual(["shipment-delivered", "shipment-dispatched", "welcome"]);
+    expect(suppressed.map(({ sentAt }) => sentAt)).toEqual([null, null, null]);
+    expect(await readdir(join(dataDir, "mail"))).toHaveLength(4);
+  });
+});
+
+describe("without a mail server", () => {
+  test("an e-mail becomes a file that mail programs open, named by its notification", async () => {
+    const broker = await start();
+    await publish(broker, received("o-1"));
+    const [item] = await listed(broker, allSent(1));
+    const source = await readFile(join(dataDir, "mail", `${item!.id}.eml`), "utf8");
+    expect(await readdir(join(dataDir, "mail"))).toEqual([`${item!.id}.eml`]);
+    expect(source).toContain(`Message-ID: <${item!.id}@localhost>\r\n`);
+    expect(source).toContain("To: ada@example.com\r\n");
+    expect(source).toContain("Subject: We have received your order M-7K2P-9QXD\r\n");
+    expect(source).toContain("112.93 EUR");
+    expect(item!.body).toContain("112.93 EUR");
+  });
+});
+
+describe("with a mail server", () => {
+  test("e-mail reaches the recipient's address", async () => {
+    const server = new MailServer();
+    const broker = await start({ SMTP_URL: await server.listen(), NOTIFICATIONS_FROM: "The Shop <shop@example.com>" });
+    await publish(broker, ...everyEvent("o-1"));
+    const items = await listed(broker, allSent(7));
+    expect(server.mails.map(({ to }) => to)).toEqual(Array(7).fill(["ada@example.com"]));
+    expect(server.mails.map(messageIdOf).sort()).toEqual(items.map(({ id }) => `<${id}@example.com>`).sort());
+    expect(server.mails[0]!.source).toContain("From: The Shop <shop@example.com>");
+  });
+
+  test("what it refuses for now is sent later", async () => {
+    const server = new MailServer();
+    server.plan.push("refuse", "refuse", "refuse");
+    const broker = await start({ SMTP_URL: await server.listen() });
+    await publish(broker, received("o-1"));
+    await eventually(async () => {
+      clock.advance(1_000);
+      allSent(1)(await list(broker));
+    });
+    expect(server.plan).toEqual([]);
+    expect(server.mails).toHaveLength(1);
+  });
+
+  test("a message whose answer was lost comes again with the same Message-ID", async () => {
+    const server = new MailServer();
+    server.plan.push("lose answer");
+    const broker = await start({ SMTP_URL: await server.listen() });
+    await publish(broker, received("o-1"));
+    await eventually(async () => {
+      clock.advance(1_000);
+      allSent(1)(await list(broker));
+    });
+    expect(server.mails).toHaveLength(2);
+    expect(new Set(server.mails.map(messageIdOf)).size).toBe(1);
+  });
+
+  test("what could not be sent for a day is given up and says so", async () => {
+    const server = new MailServer();
+    const url = await server.listen();
+    await server.close();
+    const broker = await start({ SMTP_URL: url });
+    await publish(broker, received("o-1"));
+    await eventually(async () => {
+      clock.advance(HOUR_MS);
+      expect((await list(broker)).map(({ status }) => status)).toEqual(["failed"]);
+    });
+  });
+
+  test("nothing is lost when the mail server is down and the shop restarts meanwhile", async () => {
+    const down = new MailServer();
+    const url = await down.listen();
+    await down.close();
+    const first = await start({ SMTP_URL: url });
+    const events = everyEvent("o-1");
+    await publish(first, ...events.slice(0, 5));
+    await listed(first, (items) => expect(items.map(({ status }) => status)).toEqual(Array(5).fill("queued")));
+    // The last two are published and not waited for: the stop may come before, between or after their handlers.
+    await publish(first, ...events.slice(5));
+    await stop(first);
+
+    const up = new MailServer();
+    await up.listen(Number(new URL(url).port));
+    const second = await start({ SMTP_URL: url });
+    await eventually(async () => {
+      clock.advance(1_000);
+      allSent(7)(await list(second));
+    });
+    expect(up.mails).toHaveLength(7);
+    expect(new Set(up.mails.map(messageIdOf)).size).toBe(7);
+  });
+
+  test("a shutdown does not wait for a mail server that hangs", async () => {
+    const server = new MailServer();
+    server.plan.push("hang");
+    const broker = await start({ SMTP_URL: await server.listen() });
+    await publish(broker, received("o-1"));
+    await waitFor(() => server.mails.length === 1);
+    await stop(broker);
+    const second = await start();
+    await eventually(async () => {
+      clock.advance(1_000);
+      allSent(1)(await list(second));
+    });
+  });
+});
