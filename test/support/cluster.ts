@@ -24,7 +24,10 @@ export interface Cluster {
 }
 
 /** Real servers and one process per broker; `layout` says which services each broker runs. */
-export const openCluster = async (layout: readonly (readonly string[])[]): Promise<Cluster> => {
+export const openCluster = async (
+  layout: readonly (readonly string[])[],
+  settings: Record<string, string> = {},
+): Promise<Cluster> => {
   const [nats, postgres, redis] = await Promise.all([startNats({ jetstream: true }), startPostgres(), startRedis()]);
   const databases = await Promise.all(
     SQL_SERVICES.map(
@@ -46,6 +49,7 @@ export const openCluster = async (layout: readonly (readonly string[])[]): Promi
     PAYMENTS_SANDBOX_LATE_MS: "1000",
     PAYMENTS_PROVIDER_TIMEOUT_MS: "1500",
     NOTIFICATIONS_TRANSPORT: "files",
+    ...settings,
   };
   const brokers = new Map<string, ShopProcess>();
   const counts = new Map<string, number>();

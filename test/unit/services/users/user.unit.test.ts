@@ -3,7 +3,6 @@ import fc from "fast-check";
 import { newDemoLogins, parseDemoLogins } from "../../../../services/users/demo.ts";
 import { hashToken, newRefreshToken } from "../../../../services/users/refresh-token.ts";
 import {
-  hasRoles,
   newAccount,
   normaliseEmail,
   refuseMoreAddresses,

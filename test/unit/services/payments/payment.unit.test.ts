@@ -1,0 +1,281 @@
+import { describe, expect, test } from "@jest/globals";
+import type { PaymentStatus } from "@molecart/mixins/contracts/payments.ts";
+import fc from "fast-check";
+import { entriesOf } from "../../../../services/payments/ledger.ts";
+import {
+  chargeKey,
+  hear,
+  maySee,
+  mayStillArrive,
+  type News,
+  newPayment,
+  paymentIdOf,
+  refundKey,
+  type StoredPayment,
+  toPayment,
+  transitions,
+} from "../../../../services/payments/payment.ts";
+
+const AT = "2026-06-15T12:00:00.000Z";
+const amount = { amount: 12_900, currency: "EUR" };
+const customer = { id: "customer-1", email: "ada@example.com", name: "Ada" };
+const card = { brand: "visa", last4: "4242" };
+
+const news = {
+  created: { type: "order.created", amount, customer, paymentToken: "tok_1" },
+  reserved: { type: "stock.reserved" },
+  cancelled: { type: "order.cancelled", amount, customer, reason: "changed_mind" },
+  succeeded: { type: "charge.succeeded", chargeId: "ch_1", card },
+  declined: { type: "charge.declined", code: "card_declined" },
+  abandoned: { type: "charge.abandoned" },
+  refunded: { type: "refund.succeeded", refundId: "re_1" },
+} as const satisfies Record<string, News>;
+type Heard = keyof typeof news;
+
+const after = (...heard: Heard[]) => {
+  let payment = newPayment("payment-1", "order-1", AT);
+  const entered: PaymentStatus[] = [];
+  for (const name of heard) {
+    const next = hear(payment, news[name]);
+    payment = next.payment;
+    entered.push(...next.entered);
+  }
+  return { payment, entered };
+};
+const path = (...heard: Heard[]) => after(...heard).entered;
+
+describe("A payment", () => {
+  test("is charged when both the order and its stock are heard of, in either order", () => {
+    expect(path("created")).toEqual([]);
+    expect(path("reserved")).toEqual([]);
+    expect(path("created", "reserved")).toEqual(["charging"]);
+    expect(path("reserved", "created")).toEqual(["charging"]);
+  });
+
+  test("ends with the provider's word", () => {
+    expect(path("created", "reserved", "succeeded")).toEqual(["charging", "completed"]);
+    expect(path("created", "reserved", "declined")).toEqual(["charging", "failed"]);
+  });
+
+  test("is void when the cancellation comes first, whatever comes later", () => {
+    expect(path("cancelled", "created", "reserved")).toEqual(["voided"]);
+    expect(path("created", "cancelled", "reserved")).toEqual(["voided"]);
+    expect(path("reserved", "cancelled", "created")).toEqual(["voided"]);
+  });
+
+  test("is refunded when the cancellation comes after the charge", () => {
+    expect(path("created", "reserved", "succeeded", "cancelled", "refunded")).toEqual([
+      "charging",
+      "completed",
+      "refunding",
+      "refunded",
+    ]);
+  });
+
+  test("is refunded at once when the cancellation came while it was charged", () => {
+    expect(path("created", "reserved", "cancelled")).toEqual(["charging"]);
+    expect(path("created", "reserved", "cancelled", "succeeded")).toEqual(["charging", "completed", "refunding"]);
+    expect(path("created", "reserved", "cancelled", "declined")).toEqual(["charging", "failed"]);
+  });
+
+  test("that was given up is booked and refunded when the charge comes to light", () => {
+    expect(path("created", "reserved", "cancelled", "abandoned")).toEqual(["charging", "voided"]);
+    expect(path("created", "reserved", "cancelled", "abandoned", "succeeded")).toEqual([
+      "charging",
+      "voided",
+      "completed",
+      "refunding",
+    ]);
+  });
+
+  test("keeps the provider's first word", () => {
+    expect(path("created", "reserved", "declined", "succeeded")).toEqual(["charging", "failed"]);
+    expect(after("created", "reserved", "succeeded", "declined").payment.charge?.is).toBe("succeeded");
+  });
+
+  test("forgets the token when it is of no use any more", () => {
+    expect(after("created", "reserved").payment.paymentToken).toBe("tok_1");
+    expect(after("created", "reserved", "succeeded").payment.paymentToken).toBeNull();
+    expect(after("created", "reserved", "declined").payment.paymentToken).toBeNull();
+    expect(after("cancelled", "created").payment.paymentToken).toBeNull();
+  });
+
+  test("knows whose it is also when it hears of the cancellation only", () => {
+    expect(after("cancelled").payment).toMatchObject({ customer, amount, cancelReason: "changed_mind" });
+  });
+
+  test("can reach every status of the contract", () => {
+    const reachable = new Set(Object.values(transitions).flatMap((list) => list.map(({ to }) => to)));
+    expect(new Set([...reachable, "awaiting"])).toEqual(new Set(Object.keys(transitions)));
+  });
+
+  test("is seen by its customer and by staff", () => {
+    const { payment } = after("created");
+    expect(maySee({ userId: customer.id, roles: ["customer"] }, payment)).toBe(true);
+    expect(maySee({ userId: "another", roles: ["customer"] }, payment)).toBe(false);
+    expect(maySee({ userId: "another", roles: ["staff"] }, payment)).toBe(true);
+    expect(maySee({ userId: customer.id, roles: ["customer"] }, after("reserved").payment)).toBe(false);
+  });
+
+  test("shows its card, its refund and why it failed, and never the token", () => {
+    expect(toPayment(after("created", "reserved", "succeeded", "cancelled", "refunded").payment)).toEqual({
+      id: "payment-1",
+      orderId: "order-1",
+      status: "refunded",
+      amount,
+      refunded: amount,
+      card,
+      failureCode: null,
+      createdAt: AT,
+      updatedAt: AT,
+    });
+    expect(toPayment(after("created", "reserved", "declined").payment)).toMatchObject({
+      failureCode: "card_declined",
+      card: null,
+    });
+  });
+});
+
+describe("An idempotency key", () => {
+  test("leads back to its payment, and refunds under another than it charges", () => {
+    expect(chargeKey("payment-1")).not.toBe(refundKey("payment-1"));
+    expect(paymentIdOf(chargeKey("payment-1"))).toBe("payment-1");
+    expect(paymentIdOf(refundKey("payment-1"))).toBe("payment-1");
+  });
+});
+
+describe("A charge that was sent", () => {
+  test("may arrive for a minute, and never when none was sent", () => {
+    expect(mayStillArrive(AT, Date.parse(AT) + 59_999)).toBe(true);
+    expect(mayStillArrive(AT, Date.parse(AT) + 60_000)).toBe(false);
+    expect(mayStillArrive(null, Date.parse(AT))).toBe(false);
+  });
+});
+
+/** The world around a payment: the provider's books and the jobs, run step by step as chance has it. */
+class World {
+  readonly #declines: boolean;
+  payment: StoredPayment = newPayment("payment-1", "order-1", AT);
+  /** Of the provider, by idempotency key. */
+  readonly charges = new Map<string, News>();
+  readonly refunds = new Set<string>();
+  chargesMade = 0;
+  ledger = 0;
+  jobs = new Set<string>();
+  events: string[] = [];
+
+  constructor(declines: boolean) {
+    this.#declines = declines;
+  }
+
+  hear(heard: News): void {
+    const { payment, entered } = hear(this.payment, heard);
+    this.payment = payment;
+    for (const status of entered) {
+      if (status === "charging") this.jobs.add("charge");
+      if (status === "refunding") this.jobs.add("refund");
+      if (status === "completed") this.#book("capture");
+      if (status === "refunded") this.#book("refund");
+      this.events.push(status);
+    }
+  }
+
+  #book(kind: "capture" | "refund"): void {
+    const [entry] = entriesOf(kind, amount);
+    this.ledger += (entry?.debit ?? 0) - (entry?.credit ?? 0);
+  }
+
+  /** As the job does it: asks first once a charge was sent. `answered` false: the provider does it and the answer is lost. */
+  runCharge(answered: boolean): void {
+    if (!this.jobs.has("charge")) return;
+    if (this.payment.status !== "charging") {
+      this.jobs.delete("charge");
+      return;
+    }
+    const known = this.charges.get(chargeKey(this.payment.id));
+    let outcome: News;
+    if (this.payment.chargeSentAt !== null && known !== undefined) outcome = known;
+    else if (this.payment.cancelRequested) outcome = news.abandoned;
+    else {
+      this.payment = { ...this.payment, chargeSentAt: AT };
+      outcome = known ?? (this.#declines ? news.declined : news.succeeded);
+      if (known === undefined && outcome.type === "charge.succeeded") this.chargesMade += 1;
+      this.charges.set(chargeKey(this.payment.id), outcome);
+      if (!answered) return;
+    }
+    this.jobs.delete("charge");
+    this.hear(outcome);
+  }
+
+  runRefund(answered: boolean): void {
+    if (!this.jobs.has("refund")) return;
+    this.refunds.add(refundKey(this.payment.id));
+    if (!answered) return;
+    this.jobs.delete("refund");
+    this.hear(news.refunded);
+  }
+
+  /** The provider tells by itself what it has done, as often as it likes. */
+  webhook(): void {
+    const known = this.charges.get(chargeKey(this.payment.id));
+    if (known !== undefined) {
+      this.jobs.delete("charge");
+      this.hear(known);
+    }
+    if (this.refunds.size > 0) {
+      this.jobs.delete("refund");
+      this.hear(news.refunded);
+    }
+  }
+
+  step(name: Step): void {
+    if (name === "charge" || name === "charge, no answer") return this.runCharge(name === "charge");
+    if (name === "refund" || name === "refund, no answer") return this.runRefund(name === "refund");
+    if (name === "webhook") return this.webhook();
+    this.hear(news[name]);
+  }
+}
+
+const STEPS = [
+  "created",
+  "reserved",
+  "cancelled",
+  "charge",
+  "charge, no answer",
+  "refund",
+  "refund, no answer",
+  "webhook",
+] as const;
+type Step = (typeof STEPS)[number];
+
+test("Whatever happens in whatever order and however often, the books are right and nobody is charged twice", () => {
+  const story = fc.record({
+    steps: fc.array(fc.constantFrom(...STEPS), { maxLength: 30 }),
+    declines: fc.boolean(),
+    cancelled: fc.boolean(),
+  });
+  fc.assert(
+    fc.property(story, ({ steps, declines, cancelled }) => {
+      const world = new World(declines);
+      for (const step of steps) if (cancelled || step !== "cancelled") world.step(step);
+      // Every event arrives in the end, and every job is retried until it is done.
+      for (const step of ["created", "reserved", ...(cancelled ? (["cancelled"] as const) : [])] as const) world.step(step);
+      for (let round = 0; round < 3; round++) {
+        world.step("charge");
+        world.step("refund");
+      }
+
+      const { payment, ledger, charges, refunds, chargesMade, jobs, events } = world;
+      const charged = [...charges.values()].some(({ type }) => type === "charge.succeeded");
+      expect(jobs.size).toBe(0);
+      expect(chargesMade).toBeLessThanOrEqual(1);
+      expect(events.length).toBe(new Set(events).size);
+      expect(ledger).toBe(cancelled || declines ? 0 : amount.amount);
+      // What the customer has paid is what the books say.
+      expect((charged ? amount.amount : 0) - (refunds.size > 0 ? amount.amount : 0)).toBe(ledger);
+      const ends: PaymentStatus[] = cancelled ? ["voided", "failed", "refunded"] : [declines ? "failed" : "completed"];
+      expect(ends).toContain(payment.status);
+    }),
+    { numRuns: 2_000 },
+  );
+});
