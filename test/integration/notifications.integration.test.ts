@@ -13,6 +13,9 @@ import { type DurableService, deliver } from "@molecart/mixins/middlewares/durab
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import type { ServiceBroker } from "moleculer";
 import { SMTPServer } from "smtp-server";
+import type { NotificationStore } from "../../services/notifications/notification.operations.ts";
+import { queueIn } from "../../services/notifications/notification.repository.ts";
+import { DEFAULT_PREFERENCES, notificationsOf, type Occurrence } from "../../services/notifications/notification.ts";
 import type { NotifiedEvent } from "../../services/notifications/templates.ts";
 import { eventually, waitFor } from "../support/eventually.ts";
 
@@ -92,7 +95,7 @@ const stop = async (broker: ServiceBroker): Promise<void> => {
 const publish = (broker: ServiceBroker, ...envelopes: Envelope[]): Promise<void> => runtimeOf(broker).bus.publish(envelopes);
 /** Past the bus, as a delivery that the bus hands out again. */
 const redeliver = (broker: ServiceBroker, envelope: Envelope) =>
-  deliver(broker.services.find(({ name }) => name === "notifications") as DurableService, envelope);
+  deliver(broker.getLocalService("v1.notifications") as DurableService, envelope);
 
 const list = async (broker: ServiceBroker, userId = ada.id, limit = 100): Promise<Notification[]> =>
   (await broker.call<{ items: Notification[] }, object>("v1.notifications.list", { userId, limit })).items;
@@ -274,6 +277,46 @@ describe("without a mail server", () => {
     expect(source).toContain("Subject: We have received your order M-7K2P-9QXD\r\n");
     expect(source).toContain("112.93 EUR");
     expect(item!.body).toContain("112.93 EUR");
+  });
+});
+
+describe("the queue", () => {
+  const inStore = async (count: number) => {
+    const broker = await start();
+    const service = broker.getLocalService("v1.notifications") as unknown as NotificationStore;
+    const events = Array.from({ length: count }, (_, index) => received(`o-${index}`));
+    // Due when the service's own sender is not looking.
+    const now = clock.now() + HOUR_MS;
+    const circumstances = { preferences: DEFAULT_PREFERENCES, shop: "Molecart", knownOrderNumber: null, now };
+    for (const { id, data } of events) {
+      const occurrence = { id, type: "order.created", data } as Occurrence;
+      await service.documents.insertMany(notificationsOf(occurrence, circumstances));
+    }
+    return { queue: queueIn(service.documents), other: queueIn(service.documents), documents: service.documents, now };
+  };
+
+  test("gives each notification to one of the senders that ask at the same moment", async () => {
+    const { queue, other, now } = await inStore(20);
+    const claims = await Promise.all([queue, other, queue, other].map((one) => one.claim(now, now + 60_000, 20)));
+    const ids = claims.flat().map(({ _id }) => _id);
+    expect(ids).toHaveLength(20);
+    expect(new Set(ids).size).toBe(20);
+    expect(claims.flat().every(({ attempts, nextAttemptAt }) => attempts === 1 && nextAttemptAt === now + 60_000)).toBe(true);
+  });
+
+  test("gives it to another one when the lease is over; what the first one says of its failure then counts no more", async () => {
+    const { queue, other, documents, now } = await inStore(1);
+    const [first] = await queue.claim(now, now + 60_000, 1);
+    expect(await other.claim(now + 59_999, now + 120_000, 1)).toEqual([]);
+    const [second] = await other.claim(now + 60_000, now + 120_000, 1);
+    expect(second).toMatchObject({ _id: first!._id, attempts: 2, firstAttemptAt: now, nextAttemptAt: now + 120_000 });
+    await queue.setFailure(first!, { status: "failed" }, "too late");
+    expect(await documents.get(first!._id)).toMatchObject({ status: "queued", lastError: null });
+    // Handed over is handed over, whoever did it.
+    await queue.setSent(first!, now);
+    await other.setFailure(second!, { status: "failed" }, "no");
+    expect(await documents.get(first!._id)).toMatchObject({ status: "sent", lastError: null });
+    expect(await other.claim(now + HOUR_MS, now + HOUR_MS, 1)).toEqual([]);
   });
 });
 

@@ -62,7 +62,7 @@ describe("the table", () => {
     // @ts-expect-error the key is not asked for
     actionRoute({ ...base, path: "/x", action: "v1.users.get", params: ({ idempotencyKey }) => ({ userId: idempotencyKey }) });
     // @ts-expect-error there is no such action
-    actionRoute({ ...base, path: "/x", action: "v1.users.drop", params: () => ({}) });
+    expect(() => actionRoute({ ...base, path: "/x", action: "v1.users.drop", params: () => ({}) })).toThrow();
     expect(actionRoute({ ...base, path: "/x", action: "v1.users.jwks", params: () => ({}) }).uses).toEqual(["v1.users.jwks"]);
   });
 });

@@ -22,7 +22,7 @@ describe("A limiter", () => {
         fc.integer({ min: 1, max: 4 }),
         fc.array(fc.record({ fails: fc.boolean(), turns: fc.nat(5) }), { maxLength: 20 }),
         async (concurrency, plans) => {
-          const limiter = new Limiter({ concurrency, maxWaiting: 100, refusal });
+          const limiter = new Limiter({ concurrency, maxWaiting: 100, maxWaitMs: 1_000, refusal });
           const begun: number[] = [];
           let running = 0;
           let most = 0;
@@ -46,7 +46,7 @@ describe("A limiter", () => {
   });
 
   test("refuses a task when the queue is full, and takes it when there is room again", async () => {
-    const limiter = new Limiter({ concurrency: 1, maxWaiting: 1, refusal });
+    const limiter = new Limiter({ concurrency: 1, maxWaiting: 1, maxWaitMs: 1_000, refusal });
     const [first, second, third] = [task(), task(), task()];
     const running = limiter.run(first.run);
     const waiting = limiter.run(second.run);
@@ -62,11 +62,24 @@ describe("A limiter", () => {
   });
 
   test("passes the place on when a task fails", async () => {
-    const limiter = new Limiter({ concurrency: 1, maxWaiting: 1, refusal });
+    const limiter = new Limiter({ concurrency: 1, maxWaiting: 1, maxWaitMs: 1_000, refusal });
     const [first, second] = [task(), task()];
     const ends = Promise.allSettled([limiter.run(first.run), limiter.run(second.run)]);
     first.reject(new Error("failed"));
     second.resolve("two");
     expect((await ends).map(({ status }) => status)).toEqual(["rejected", "fulfilled"]);
+  });
+
+  test("refuses a task that does not get its turn in time, and never runs it", async () => {
+    const limiter = new Limiter({ concurrency: 1, maxWaiting: 2, maxWaitMs: 5, refusal });
+    const [first, late, last] = [task(), task(), task()];
+    const running = limiter.run(first.run);
+    await expect(limiter.run(late.run)).rejects.toThrow("full");
+
+    first.resolve("one");
+    last.resolve("last");
+    expect(await running).toBe("one");
+    expect(await limiter.run(last.run)).toBe("last");
+    expect(late.state.begun).toBe(false);
   });
 });

@@ -60,7 +60,9 @@ describe("A password's hash", () => {
 });
 
 describe("The check of an account that does not exist", () => {
-  const passwords = boundedPasswords(new Limiter({ concurrency: 1, maxWaiting: 10, refusal: () => new Error("full") }));
+  const passwords = boundedPasswords(
+    new Limiter({ concurrency: 1, maxWaiting: 10, maxWaitMs: 1_000, refusal: () => new Error("full") }),
+  );
 
   test("does the same work as that of one that does", async () => {
     expect(costOf(decoyHash())).toEqual(costOf(await hashPassword(PASSWORD)));

@@ -2,13 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { newDemoLogins, parseDemoLogins } from "../../../../services/users/demo.ts";
 import { hashToken, newRefreshToken } from "../../../../services/users/refresh-token.ts";
-import {
-  newAccount,
-  normaliseEmail,
-  refuseMoreAddresses,
-  toCustomer,
-  toUser,
-} from "../../../../services/users/user.ts";
+import { newAccount, normaliseEmail, refuseMoreAddresses, toCustomer, toUser } from "../../../../services/users/user.ts";
 
 const AT = "2026-01-01T00:00:00.000Z";
 const account = newAccount({

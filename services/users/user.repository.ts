@@ -1,0 +1,136 @@
+import type { Address } from "@molecart/mixins/contracts/common.ts";
+import type { SavedAddress } from "@molecart/mixins/contracts/users.ts";
+import { forUpdate } from "@molecart/mixins/database/for-update.ts";
+import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
+import type { Kysely, Selectable, Transaction } from "kysely";
+import type { AccountTable, AddressTable, UsersTables } from "./user.table.ts";
+import type { Account } from "./user.ts";
+
+type Tables = UsersTables & MessagingTables;
+type Db = Kysely<Tables>;
+type Trx = Transaction<Tables>;
+
+const toAccount = (row: Selectable<AccountTable>): Account => ({
+  id: row.id,
+  email: row.email,
+  name: row.name,
+  roles: row.roles,
+  passwordHash: row.password_hash,
+  createdAt: row.created_at,
+});
+
+const toRow = (account: Account) => ({
+  id: account.id,
+  email: account.email,
+  name: account.name,
+  password_hash: account.passwordHash,
+  roles: JSON.stringify(account.roles),
+  created_at: account.createdAt,
+  updated_at: account.createdAt,
+});
+
+export const findAccount = async (db: Db, id: string): Promise<Account | undefined> => {
+  const row = await db.selectFrom("account").selectAll().where("id", "=", id).executeTakeFirst();
+  return row && toAccount(row);
+};
+
+export const findAccountByEmail = async (db: Db, email: string): Promise<Account | undefined> => {
+  const row = await db.selectFrom("account").selectAll().where("email", "=", email).executeTakeFirst();
+  return row && toAccount(row);
+};
+
+/** Holds the account until the transaction ends: its sessions and addresses change one after the other. */
+export const lockAccount = async (trx: Trx, id: string): Promise<Account | undefined> => {
+  const row = await trx.selectFrom("account").selectAll().where("id", "=", id).$call(forUpdate(trx)).executeTakeFirst();
+  return row && toAccount(row);
+};
+
+/** Its unique address makes the second of two registrations fail with a unique violation. */
+export const insertAccount = async (trx: Trx, account: Account): Promise<void> => {
+  await trx.insertInto("account").values(toRow(account)).execute();
+};
+
+export const setName = async (db: Db, id: string, name: string, at: string): Promise<Account | undefined> => {
+  const row = await db
+    .updateTable("account")
+    .set({ name, updated_at: at })
+    .where("id", "=", id)
+    .returningAll()
+    .executeTakeFirst();
+  return row && toAccount(row);
+};
+
+/** Writes the account, or gives the one that has this address already its password and roles. Answers the account's id. */
+export const insertOrResetAccount = async (trx: Trx, account: Account): Promise<string> => {
+  const { password_hash, roles, updated_at, ...rest } = toRow(account);
+  const reset = { password_hash, roles, updated_at };
+  const { id } = await trx
+    .insertInto("account")
+    .values({ ...rest, ...reset })
+    .onConflict((conflict) => conflict.column("email").doUpdateSet(reset))
+    .returning("id")
+    .executeTakeFirstOrThrow();
+  return id;
+};
+
+const toSavedAddress = ({ id, name, line1, line2, city, postal_code, country }: Selectable<AddressTable>): SavedAddress => ({
+  id,
+  name,
+  line1,
+  ...(line2 === null ? {} : { line2 }),
+  city,
+  postalCode: postal_code,
+  country,
+});
+
+const toAddressColumns = ({ name, line1, line2, city, postalCode, country }: Address) => ({
+  name,
+  line1,
+  line2: line2 ?? null,
+  city,
+  postal_code: postalCode,
+  country,
+});
+
+/** The oldest first: ids grow with time. */
+export const findAddresses = async (db: Db, accountId: string): Promise<SavedAddress[]> => {
+  const rows = await db.selectFrom("address").selectAll().where("account_id", "=", accountId).orderBy("id").execute();
+  return rows.map(toSavedAddress);
+};
+
+export const findAddressCount = async (db: Db, accountId: string): Promise<number> => {
+  const row = await db
+    .selectFrom("address")
+    .select(({ fn }) => fn.countAll<number>().as("count"))
+    .where("account_id", "=", accountId)
+    .executeTakeFirstOrThrow();
+  return row.count;
+};
+
+export const insertAddress = async (trx: Trx, accountId: string, { id, ...address }: SavedAddress, at: string): Promise<void> => {
+  await trx
+    .insertInto("address")
+    .values({ id, account_id: accountId, ...toAddressColumns(address), created_at: at })
+    .execute();
+};
+
+/** Answers false when this account has no such address. */
+export const setAddress = async (db: Db, accountId: string, { id, ...address }: SavedAddress): Promise<boolean> => {
+  const { numUpdatedRows } = await db
+    .updateTable("address")
+    .set(toAddressColumns(address))
+    .where("id", "=", id)
+    .where("account_id", "=", accountId)
+    .executeTakeFirst();
+  return numUpdatedRows > 0n;
+};
+
+/** Answers false when this account has no such address. */
+export const deleteAddress = async (db: Db, accountId: string, id: string): Promise<boolean> => {
+  const { numDeletedRows } = await db
+    .deleteFrom("address")
+    .where("id", "=", id)
+    .where("account_id", "=", accountId)
+    .executeTakeFirst();
+  return numDeletedRows > 0n;
+};

@@ -1,0 +1,34 @@
+import { type Environment, readEnvironment } from "@molecart/mixins/lib/config.ts";
+import { ConfigurationError } from "@molecart/mixins/lib/errors.ts";
+
+/** As many characters as 128 bits of hex have. */
+const MIN_SECRET_LENGTH = 32;
+const DAY_MS = 86_400_000;
+
+export const usersConfig = (env: Environment) => {
+  const read = readEnvironment(env);
+  const keySecret = read.embedded
+    ? read.raw("USERS_KEY_SECRET")
+    : read.required("USERS_KEY_SECRET", "it encrypts the private keys that sign access tokens");
+  if (keySecret !== undefined && keySecret.length < MIN_SECRET_LENGTH)
+    throw new ConfigurationError("USERS_KEY_SECRET", `must have at least ${MIN_SECRET_LENGTH} characters, random ones`);
+  return Object.freeze({
+    embedded: read.embedded,
+    issuer: read.text("USERS_TOKEN_ISSUER", "molecart"),
+    audience: read.text("USERS_TOKEN_AUDIENCE", "molecart"),
+    accessTokenSeconds: read.integer("USERS_ACCESS_TOKEN_SECONDS", 900, { min: 1, max: 86_400 }),
+    refreshTokenMs: read.integer("USERS_REFRESH_TOKEN_DAYS", 30, { min: 1, max: 365 }) * DAY_MS,
+    hashing: Object.freeze({
+      // One of the four threads of libuv's pool stays free for files and names.
+      concurrency: read.integer("USERS_HASHING_CONCURRENCY", 3, { min: 1, max: 64 }),
+      maxWaiting: read.integer("USERS_HASHING_QUEUE", 100, { max: 10_000 }),
+      // With the hash itself this is within a caller's patience (5 s), however slow the machine: nobody is worked for who has gone.
+      maxWaitMs: read.integer("USERS_HASHING_WAIT_MS", 2_500, { min: 1, max: 60_000 }),
+    }),
+    /** Absent: generated once into `keySecretFile`. Embedded only. */
+    keySecret,
+    keySecretFile: `${read.dataDir}/users.secret`,
+    demoLoginsFile: `${read.dataDir}/demo-logins.json`,
+  });
+};
+export type UsersConfig = ReturnType<typeof usersConfig>;

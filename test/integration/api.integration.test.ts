@@ -1,0 +1,714 @@
+import { createHmac } from "node:crypto";
+import { request as httpRequest } from "node:http";
+import { connect } from "node:net";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
+import { contracts } from "@molecart/mixins/contracts/index.ts";
+import { createBroker } from "@molecart/mixins/launch.ts";
+import { ManualClock } from "@molecart/mixins/lib/clock.ts";
+import { NotYet, Refusal, Unavailable } from "@molecart/mixins/lib/errors.ts";
+import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose";
+import { type Context, Errors, type ServiceBroker } from "moleculer";
+import { waitFor } from "../support/eventually.ts";
+import { removeDataDirs, temporaryDataDir } from "../support/worlds.ts";
+
+type Answer = (params: Record<string, unknown>) => unknown;
+interface Call {
+  action: string;
+  params: Record<string, unknown>;
+  requestId: string | null;
+  traceparent: string;
+}
+
+const NOW = Date.parse("2026-03-01T12:00:00Z");
+const clock = new ManualClock(NOW);
+const keys = await generateKeyPair("EdDSA", { extractable: true });
+
+/** What the mesh answers, and what it was asked: all services but the gateway are the test. */
+const answers = new Map<string, Answer>();
+let calls: Call[] = [];
+
+const fakeService = ({ name, version, actions }: (typeof contracts)[keyof typeof contracts]) => ({
+  name,
+  version,
+  actions: Object.fromEntries(
+    Object.entries(actions).map(([action, { params }]) => [
+      action,
+      {
+        params,
+        handler(ctx: Context<Record<string, unknown>, { traceparent: string }>) {
+          const full = `v${version}.${name}.${action}`;
+          calls.push({ action: full, params: ctx.params, requestId: ctx.requestID, traceparent: ctx.meta.traceparent });
+          const answer = answers.get(full);
+          if (answer === undefined) throw new Error(`nobody expected ${full}`);
+          return answer(ctx.params);
+        },
+      },
+    ]),
+  ),
+});
+
+const openGateway = async (env: Record<string, string> = {}, without: readonly string[] = []): Promise<ServiceBroker> => {
+  const broker = await createBroker(["api"], {
+    env: { API_PORT: "0", DATA_DIR: temporaryDataDir(), LOG_LEVEL: "fatal", RATE_LIMIT: "off", ...env },
+    clock,
+  });
+  for (const contract of Object.values(contracts))
+    if (!without.includes(contract.name)) broker.createService(fakeService(contract) as never);
+  await broker.start();
+  return broker;
+};
+
+const addressOf = (broker: ServiceBroker): string => (broker.getLocalService("v1.api") as unknown as { address: string }).address;
+
+let broker: ServiceBroker;
+let address: string;
+beforeAll(async () => {
+  broker = await openGateway({ API_CORS_ORIGINS: "https://shop.example" });
+  address = addressOf(broker);
+});
+afterAll(async () => {
+  await broker.stop();
+  removeDataDirs();
+});
+beforeEach(async () => {
+  const publicJwk = { ...(await exportJWK(keys.publicKey)), kid: "key-1", alg: "EdDSA", use: "sig" };
+  answers.clear();
+  answers.set("v1.users.jwks", () => ({ keys: [publicJwk] }));
+  calls = [];
+});
+
+interface TokenOptions {
+  roles?: string[];
+  issuer?: string;
+  expiresAtMs?: number;
+  kid?: string;
+}
+const tokenOf = ({ roles = ["customer"], issuer = "molecart", expiresAtMs = NOW + 900_000, kid = "key-1" }: TokenOptions = {}) =>
+  new SignJWT({ email: "ada@example.com", name: "Ada", roles })
+    .setProtectedHeader({ alg: "EdDSA", kid })
+    .setSubject("ada")
+    .setIssuer(issuer)
+    .setAudience("molecart")
+    .setExpirationTime(Math.floor(expiresAtMs / 1000))
+    .sign(keys.privateKey);
+const bearer = async (options?: TokenOptions) => ({ authorization: `Bearer ${await tokenOf(options)}` });
+const asStaff = () => bearer({ roles: ["staff"] });
+
+interface Reply {
+  status: number;
+  headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: the tests look into answers of every shape
+  body: any;
+  text: string;
+}
+interface Sent {
+  headers?: Record<string, string>;
+  body?: unknown;
+  raw?: string;
+  at?: string;
+}
+const send = async (method: string, path: string, { headers = {}, body, raw, at = address }: Sent = {}): Promise<Reply> => {
+  const content = raw ?? (body === undefined ? undefined : JSON.stringify(body));
+  const response = await fetch(at + path, {
+    method,
+    headers: { ...(content !== undefined && { "content-type": "application/json" }), ...headers },
+    ...(content !== undefined && { body: content }),
+    signal: AbortSignal.timeout(10_000),
+  });
+  const text = await response.text();
+  return { status: response.status, headers: response.headers, text, body: text === "" ? undefined : JSON.parse(text) };
+};
+const api = (method: string, path: string, sent?: Sent) => send(method, `/api/v1${path}`, sent);
+const meshCalls = () => calls.filter(({ action }) => action !== "v1.users.jwks");
+
+const euro = (amount: number) => ({ amount, currency: "EUR" });
+const emptyTotals = { items: euro(0), shipping: euro(0), tax: euro(0), total: euro(0) };
+const filledCart = { lines: [], totals: { ...emptyTotals, total: euro(1190) } };
+const shippingAddress = { name: "Ada", line1: "1 Main St", city: "Berlin", postalCode: "10115", country: "DE" };
+const order = { id: "order-1", number: "M-1", status: "pending", lines: [], totals: emptyTotals, shippingAddress, history: [] };
+const product = { id: "p-1", name: "Lamp", variants: [{ sku: "LAMP-1" }, { sku: "LAMP-2" }] };
+
+describe("who may do what", () => {
+  const examples = {
+    public: ["GET", "/products/p-1", "v1.products.get"],
+    "guest-or-customer": ["PUT", "/cart/items/LAMP-1", "v1.carts.setItem", { quantity: 1 }],
+    customer: ["GET", "/me", "v1.users.get"],
+    staff: ["GET", "/inventory/LAMP-1", "v1.inventory.get"],
+  } as const;
+  const credentials: Record<string, () => Promise<Record<string, string>>> = {
+    nobody: async () => ({}),
+    "a customer": () => bearer(),
+    staff: asStaff,
+    "an admin": () => bearer({ roles: ["admin"] }),
+    "an expired token": () => bearer({ expiresAtMs: NOW - 1_000 }),
+    nonsense: async () => ({ authorization: "Bearer nonsense" }),
+  };
+
+  test.each<[keyof typeof examples, keyof typeof credentials, number]>([
+    ["public", "nobody", 200],
+    ["public", "a customer", 200],
+    ["public", "an expired token", 401],
+    ["public", "nonsense", 401],
+    ["guest-or-customer", "nobody", 200],
+    ["guest-or-customer", "a customer", 200],
+    ["guest-or-customer", "an expired token", 401],
+    ["guest-or-customer", "nonsense", 401],
+    ["customer", "nobody", 401],
+    ["customer", "a customer", 200],
+    ["customer", "staff", 200],
+    ["customer", "an expired token", 401],
+    ["staff", "nobody", 401],
+    ["staff", "nonsense", 401],
+    ["staff", "a customer", 403],
+    ["staff", "staff", 200],
+    ["staff", "an admin", 200],
+  ])("a %s route answers %s with %i", async (access, who, status) => {
+    const [method, path, action, body] = examples[access];
+    answers.set(action, () => ({ ok: true }));
+    const reply = await api(method, path, { headers: await credentials[who]?.(), ...(body && { body }) });
+    expect(reply.status).toBe(status);
+    if (status === 401) {
+      expect(reply.body.code).toBe("UNAUTHENTICATED");
+      expect(reply.headers.get("www-authenticate")).toContain("Bearer");
+    }
+    if (status === 403) expect(reply.body.code).toBe("FORBIDDEN");
+    expect(meshCalls().map((call) => call.action)).toEqual(status === 200 ? [action] : []);
+  });
+
+  test.each<[string, () => Promise<string>]>([
+    ["is signed by nobody", async () => `${part({ alg: "none", kid: "key-1" })}.${part(await claims())}.`],
+    [
+      "is signed with the public key as a secret",
+      async () => {
+        const content = `${part({ alg: "HS256", kid: "key-1" })}.${part(await claims())}`;
+        const signature = createHmac("sha256", await exportSPKI(keys.publicKey))
+          .update(content)
+          .digest("base64url");
+        return `${content}.${signature}`;
+      },
+    ],
+    ["comes from another issuer", () => tokenOf({ issuer: "elsewhere" })],
+    ["names an unknown key", () => tokenOf({ kid: "key-9" })],
+  ])("a token that %s opens nothing", async (_, forge) => {
+    const reply = await api("GET", "/me", { headers: { authorization: `Bearer ${await forge()}` } });
+    expect(reply).toMatchObject({ status: 401, body: { code: "UNAUTHENTICATED" } });
+    expect(meshCalls()).toEqual([]);
+  });
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const claims = async () => JSON.parse(Buffer.from((await tokenOf()).split(".")[1] as string, "base64url").toString());
+
+  test("tokens are checked without a call per request", async () => {
+    answers.set("v1.users.get", () => ({}));
+    const headers = await bearer();
+    await api("GET", "/me", { headers });
+    calls = [];
+    await Promise.all([1, 2, 3].map(() => api("GET", "/me", { headers })));
+    expect(calls.map(({ action }) => action)).toEqual(["v1.users.get", "v1.users.get", "v1.users.get"]);
+  });
+
+  test("only staff see drafts, and services are told who looks at an order", async () => {
+    answers.set("v1.products.get", () => product);
+    answers.set("v1.orders.get", () => order);
+    await api("GET", "/products/p-1");
+    await api("GET", "/products/p-1", { headers: await asStaff() });
+    await api("GET", "/orders/order-1", { headers: await bearer() });
+    expect(meshCalls().map(({ params }) => params)).toEqual([
+      { productId: "p-1", includeUnpublished: false },
+      { productId: "p-1", includeUnpublished: true },
+      { orderId: "order-1", viewer: { userId: "ada", roles: ["customer"] } },
+    ]);
+  });
+});
+
+describe("requests that do not fit", () => {
+  test("each wrong, missing or unknown field of a body is named", async () => {
+    const body = { email: "no", name: "Ada", roles: ["admin"] };
+    const reply = await api("POST", "/auth/register", { body });
+    expect(reply).toMatchObject({ status: 422, body: { code: "VALIDATION_FAILED", title: expect.any(String) } });
+    expect(reply.headers.get("content-type")).toBe("application/problem+json; charset=utf-8");
+    expect(reply.body.errors.map((error: { path: string }) => error.path).sort()).toEqual(["email", "password", "roles"]);
+    expect(meshCalls()).toEqual([]);
+  });
+
+  test("a query is read by its schema and may hold nothing else", async () => {
+    answers.set("v1.products.search", () => ({ items: [] }));
+    await api("GET", "/products?q=lamp&minPrice=100&limit=5");
+    expect(meshCalls()[0]?.params).toEqual({ q: "lamp", minPrice: 100, limit: 5 });
+    const reply = await api("GET", "/products?minprice=100&limit=no&filter[brand]=x&q=a&q=b");
+    expect(reply.status).toBe(422);
+    expect(reply.body.errors.map((error: { path: string }) => error.path).sort()).toEqual([
+      "filter[brand]",
+      "limit",
+      "minprice",
+      "q",
+    ]);
+  });
+
+  test("neither query nor path reaches into a body", async () => {
+    answers.set("v1.users.setAddress", () => ({}));
+    const headers = await bearer();
+    const withQuery = await api("PUT", "/me/addresses/a-1?city=Paris", { headers, body: shippingAddress });
+    expect(withQuery).toMatchObject({ status: 422, body: { errors: [{ path: "city", message: "is not known" }] } });
+    const withPath = await api("PUT", "/me/addresses/a-1", { headers, body: { ...shippingAddress, id: "a-2" } });
+    expect(withPath).toMatchObject({ status: 422, body: { errors: [{ path: "id", message: "is not known" }] } });
+    await api("PUT", "/me/addresses/a-1", { headers, body: shippingAddress });
+    expect(meshCalls().map(({ params }) => params)).toEqual([{ userId: "ada", addressId: "a-1", address: shippingAddress }]);
+  });
+
+  test("a path value of a wrong form is refused before any call", async () => {
+    expect(await api("GET", "/products/a%20b")).toMatchObject({ status: 422, body: { errors: [{ path: "id" }] } });
+    expect(await api("GET", "/products/%zz")).toMatchObject({ status: 400, body: { code: "MALFORMED_URL" } });
+    expect(meshCalls()).toEqual([]);
+  });
+
+  test.each([
+    ["half of it", '{"email":'],
+    ["a bare text", '"email"'],
+    ["a prototype", '{"email":"a@example.com","password":"x","__proto__":{"roles":["admin"]}}'],
+    ["a hidden prototype", '{"email":"a@example.com","password":"x","\\u005f_proto__":{}}'],
+  ])("a body that is not a JSON object is refused: %s", async (_, raw) => {
+    expect(await api("POST", "/auth/login", { raw })).toMatchObject({ status: 400, body: { code: "MALFORMED_JSON" } });
+    expect(meshCalls()).toEqual([]);
+  });
+
+  test.each(["text/plain", "application/x-www-form-urlencoded", "application/json-seq", "multipart/form-data; boundary=x"])(
+    "a body of type %s is refused",
+    async (type) => {
+      const reply = await api("POST", "/auth/login", { raw: "{}", headers: { "content-type": type } });
+      expect(reply).toMatchObject({ status: 415, body: { code: "UNSUPPORTED_MEDIA_TYPE" } });
+    },
+  );
+
+  test("a compressed body is refused", async () => {
+    const headers = { "content-encoding": "gzip" };
+    expect((await api("POST", "/auth/login", { raw: "{}", headers })).status).toBe(415);
+  });
+
+  test("a body of more than 100 kB is refused", async () => {
+    const reply = await api("POST", "/auth/login", { body: { email: "x".repeat(101 * 1024), password: "x" } });
+    expect(reply).toMatchObject({ status: 413, body: { code: "BODY_TOO_LARGE" } });
+  });
+
+  test("a body where none belongs is refused", async () => {
+    const reply = await api("POST", "/admin/shipments/s-1/deliver", { headers: await asStaff(), body: { force: true } });
+    expect(reply).toMatchObject({ status: 422, body: { errors: [{ path: "force", message: "is not known" }] } });
+  });
+});
+
+describe("only the table can be reached", () => {
+  test.each([
+    "/",
+    "/api",
+    "/api/v1",
+    "/api/v1/nothing",
+    "/api/v1/~node/health",
+    "/~node/actions",
+    "/$node/services",
+    "/api/list-aliases",
+    "/v1.users.seedDemo",
+    "/api/v1/v1.users.seedDemo",
+    "/v1/users/seedDemo",
+    "/users/get",
+    "/API/V1/CART",
+    "/api/v1/health/live",
+    "//api/v1/cart",
+  ])("%s is not there", async (path) => {
+    for (const method of ["GET", "POST", "DELETE"]) {
+      const reply = await send(method, path);
+      expect(reply).toMatchObject({ status: 404, body: { code: "NOT_FOUND", status: 404 } });
+      expect(reply.headers.get("content-type")).toBe("application/problem+json; charset=utf-8");
+    }
+    expect(calls).toEqual([]);
+  });
+
+  test("a known path tells which methods it has", async () => {
+    const reply = await api("PUT", "/cart");
+    expect(reply).toMatchObject({ status: 405, body: { code: "METHOD_NOT_ALLOWED" } });
+    expect(reply.headers.get("allow")).toBe("DELETE, GET, HEAD, OPTIONS");
+    expect((await api("DELETE", "/products/p-1/detail")).headers.get("allow")).toBe("GET, HEAD, OPTIONS");
+  });
+
+  test("OPTIONS tells it too and runs nothing, whatever a preflight asks for", async () => {
+    const headers = { "access-control-request-method": "DELETE", origin: "https://evil.example", "x-cart-token": "x".repeat(32) };
+    const reply = await api("OPTIONS", "/cart", { headers });
+    expect(reply.status).toBe(204);
+    expect(reply.headers.get("allow")).toBe("DELETE, GET, HEAD, OPTIONS");
+    expect(reply.headers.get("access-control-allow-origin")).toBeNull();
+    expect((await api("OPTIONS", "/nothing")).status).toBe(404);
+    expect(calls).toEqual([]);
+  });
+
+  test("HEAD is GET without the body", async () => {
+    answers.set("v1.products.get", () => product);
+    const [get, head] = [await api("GET", "/products/p-1"), await api("HEAD", "/products/p-1")];
+    expect(head).toMatchObject({ status: 200, text: "" });
+    expect(head.headers.get("content-length")).toBe(get.headers.get("content-length"));
+    expect(head.headers.get("etag")).toBe(get.headers.get("etag"));
+    expect((await api("HEAD", "/auth/login")).status).toBe(405);
+  });
+});
+
+describe("answers", () => {
+  test("carry an entity tag, and are not sent again to who has them", async () => {
+    answers.set("v1.products.get", () => product);
+    const first = await api("GET", "/products/p-1");
+    expect(first.headers.get("content-type")).toBe("application/json; charset=utf-8");
+    const tag = first.headers.get("etag") as string;
+    expect(await api("GET", "/products/p-1", { headers: { "if-none-match": tag } })).toMatchObject({ status: 304, text: "" });
+    answers.set("v1.products.get", () => ({ ...product, name: "New lamp" }));
+    expect((await api("GET", "/products/p-1", { headers: { "if-none-match": tag } })).status).toBe(200);
+  });
+
+  test("of people are not kept by shared caches, and those with tokens by none", async () => {
+    answers.set("v1.users.get", () => ({}));
+    answers.set("v1.users.login", () => ({ accessToken: "x" }));
+    expect((await api("GET", "/me", { headers: await bearer() })).headers.get("cache-control")).toBe("private, no-cache");
+    const login = await api("POST", "/auth/login", { body: { email: "a@example.com", password: "x" } });
+    expect(login.headers.get("cache-control")).toBe("no-store");
+  });
+
+  test("have the status of their route", async () => {
+    answers.set("v1.users.register", () => ({ user: {} }));
+    answers.set("v1.users.logout", () => null);
+    answers.set("v1.products.create", () => product);
+    const body = { email: "a@example.com", password: "long enough", name: "Ada" };
+    expect((await api("POST", "/auth/register", { body })).status).toBe(201);
+    expect(await api("POST", "/auth/logout", { body: { refreshToken: "r" } })).toMatchObject({ status: 204, text: "" });
+    const variants = [{ sku: "L", attributes: {}, price: euro(1) }];
+    const newProduct = { name: "Lamp", brand: "B", category: "lamps", description: "", variants };
+    const created = await api("POST", "/products", { headers: await asStaff(), body: newProduct });
+    expect(created.status).toBe(201);
+    expect(created.headers.get("location")).toBe("/api/v1/products/p-1");
+  });
+
+  test.each(["/api/v1/products/p-1", "/api/v1/me", "/api/v1/nothing", "/api/v1/products?x=1"])(
+    "have the security headers and may be read by allowed origins: %s",
+    async (path) => {
+      answers.set("v1.products.get", () => product);
+      const reply = await send("GET", path, { headers: { origin: "https://shop.example" } });
+      expect(reply.headers.get("x-content-type-options")).toBe("nosniff");
+      expect(reply.headers.get("content-security-policy")).toContain("default-src 'none'");
+      expect(reply.headers.get("access-control-allow-origin")).toBe("https://shop.example");
+      expect(reply.headers.get("x-powered-by")).toBeNull();
+    },
+  );
+
+  test("tell a browser of an allowed origin what it may send", async () => {
+    const headers = { origin: "https://shop.example", "access-control-request-method": "POST" };
+    const reply = await api("OPTIONS", "/orders", { headers });
+    expect(reply.status).toBe(204);
+    expect(reply.headers.get("access-control-allow-headers")).toContain("Idempotency-Key");
+    expect(reply.headers.get("access-control-allow-methods")).toContain("POST");
+  });
+});
+
+describe("the request's id", () => {
+  test("of the client goes through the mesh and comes back, with its trace", async () => {
+    answers.set("v1.products.get", () => product);
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    const reply = await api("GET", "/products/p-1", { headers: { "x-request-id": "checkout:7", traceparent } });
+    expect(reply.headers.get("x-request-id")).toBe("checkout:7");
+    expect(meshCalls()).toMatchObject([{ requestId: "checkout:7", traceparent }]);
+  });
+
+  test("is made where the client's is not fit, and no other header replaces it", async () => {
+    answers.set("v1.products.get", () => product);
+    const headers = { "x-request-id": 'a"b', "x-correlation-id": "spoofed", traceparent: "00-junk" };
+    const reply = await api("GET", "/products/p-1", { headers });
+    expect(reply.headers.get("x-request-id")).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
+    expect(meshCalls()[0]?.requestId).toBe(reply.headers.get("x-request-id"));
+    expect(meshCalls()[0]?.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+  });
+
+  test.each([
+    ["GET", "/nothing", 404],
+    ["PUT", "/cart", 405],
+    ["GET", "/me", 401],
+    ["POST", "/auth/login", 422],
+    ["OPTIONS", "/cart", 204],
+    ["GET", "/products/p-1", 500],
+  ])("is on the answer to %s %s (%i), and in the problem", async (method, path, status) => {
+    const reply = await api(method, path, { headers: { "x-request-id": "mine" } });
+    expect(reply.status).toBe(status);
+    expect(reply.headers.get("x-request-id")).toBe("mine");
+    if (status >= 400) expect(reply.body.requestId).toBe("mine");
+  });
+});
+
+describe("failures behind the gateway", () => {
+  const secret = "connect db://user:pw@10.0.0.7";
+  test.each<[string, unknown, number, string]>([
+    ["a refusal", new Refusal("PRODUCT_NOT_FOUND", 404, "There is no product p-1"), 404, "PRODUCT_NOT_FOUND"],
+    ["a conflict that passes", new NotYet("STILL_BUSY", 409, "Wait"), 409, "STILL_BUSY"],
+    ["a plain error", new Error(secret), 500, "INTERNAL"],
+    ["an error that wants to be a 404", Object.assign(new Error(secret), { code: 404 }), 500, "INTERNAL"],
+    ["a lost database", new Unavailable(secret), 503, "SERVICE_UNAVAILABLE"],
+    ["a silent node", new Errors.RequestTimeoutError({ action: secret, nodeID: "n" }), 503, "SERVICE_UNAVAILABLE"],
+  ])("%s", async (_, error, status, code) => {
+    answers.set("v1.products.get", () => {
+      throw error;
+    });
+    const reply = await api("GET", "/products/p-1");
+    expect(reply).toMatchObject({ status, body: { status, code, requestId: reply.headers.get("x-request-id") } });
+    expect(reply.headers.get("content-type")).toBe("application/problem+json; charset=utf-8");
+    expect(reply.headers.get("retry-after")).toBe(status === 503 ? "3" : null);
+    expect(reply.text).not.toMatch(/10\.0\.0|stack|\.ts:|pw@/);
+  });
+});
+
+describe("carts", () => {
+  beforeEach(() => {
+    for (const action of ["get", "setItem", "removeItem", "merge"]) answers.set(`v1.carts.${action}`, () => filledCart);
+    answers.set("v1.carts.clear", () => null);
+  });
+
+  test("a guest's first write answers a token, which leads to the same cart again", async () => {
+    const first = await api("PUT", "/cart/items/LAMP-1", { body: { quantity: 2 } });
+    expect(first).toMatchObject({ status: 200, body: filledCart });
+    const token = first.headers.get("x-cart-token") as string;
+    expect(token).toMatch(/^[A-Za-z0-9_-]{32}$/);
+    const again = await api("GET", "/cart", { headers: { "x-cart-token": token } });
+    expect(again.headers.get("x-cart-token")).toBe(token);
+    expect(meshCalls().map(({ params }) => params)).toEqual([
+      { cartId: `guest:${token}`, sku: "LAMP-1", quantity: 2 },
+      { cartId: `guest:${token}` },
+    ]);
+    const other = await api("PUT", "/cart/items/LAMP-1", { body: { quantity: 2 } });
+    expect(other.headers.get("x-cart-token")).not.toBe(token);
+  });
+
+  test("a guest without a token has an empty cart, and nobody needs to be asked for it", async () => {
+    const empty = { lines: [], totals: emptyTotals };
+    expect(await api("GET", "/cart")).toMatchObject({ status: 200, body: empty });
+    expect(await api("DELETE", "/cart/items/LAMP-1")).toMatchObject({ status: 200, body: empty });
+    expect((await api("DELETE", "/cart")).status).toBe(204);
+    expect((await api("GET", "/cart")).headers.get("x-cart-token")).toBeNull();
+    expect(calls).toEqual([]);
+  });
+
+  test("a token that the shop has not made is refused", async () => {
+    const reply = await api("GET", "/cart", { headers: { "x-cart-token": "mine" } });
+    expect(reply).toMatchObject({ status: 400, body: { code: "INVALID_CART_TOKEN" } });
+  });
+
+  test("a failed first write answers no token", async () => {
+    answers.set("v1.carts.setItem", () => {
+      throw new Refusal("SKU_NOT_FOUND", 404, "There is no SKU X");
+    });
+    const reply = await api("PUT", "/cart/items/X", { body: { quantity: 1 } });
+    expect(reply).toMatchObject({ status: 404, body: { code: "SKU_NOT_FOUND" } });
+    expect(reply.headers.get("x-cart-token")).toBeNull();
+  });
+
+  test("a signed-in customer's cart is the customer's, whatever cart token comes along", async () => {
+    const headers = { ...(await bearer()), "x-cart-token": "x".repeat(32) };
+    const reply = await api("GET", "/cart", { headers });
+    expect(reply.headers.get("x-cart-token")).toBeNull();
+    expect(meshCalls()[0]?.params).toEqual({ cartId: "user:ada" });
+  });
+
+  test("a guest's cart is merged into the customer's, and no other customer's can be", async () => {
+    const token = "t".repeat(32);
+    const headers = await bearer();
+    expect((await api("POST", "/cart/merge", { headers, body: { cartToken: token } })).status).toBe(200);
+    expect(meshCalls()[0]?.params).toEqual({ from: `guest:${token}`, into: "user:ada" });
+    expect((await api("POST", "/cart/merge", { headers, body: { cartToken: "user:eve" } })).status).toBe(422);
+    expect((await api("POST", "/cart/merge", { body: { cartToken: token } })).status).toBe(401);
+  });
+});
+
+describe("placing an order", () => {
+  const body = { paymentToken: "tok_1", shippingAddress };
+  beforeEach(() => answers.set("v1.orders.create", () => order));
+
+  test("answers 202 with the order and its address; the customer is who the token says", async () => {
+    const headers = { ...(await bearer()), "idempotency-key": "key 1".replace(" ", "-") };
+    const reply = await api("POST", "/orders", { headers, body });
+    expect(reply).toMatchObject({ status: 202, body: order });
+    expect(reply.headers.get("location")).toBe("/api/v1/orders/order-1");
+    expect(meshCalls()[0]?.params).toEqual({
+      customer: { id: "ada", email: "ada@example.com", name: "Ada" },
+      idempotencyKey: "key-1",
+      ...body,
+    });
+  });
+
+  test("needs a key that tells a repeat from a second order", async () => {
+    const headers = await bearer();
+    expect(await api("POST", "/orders", { headers, body })).toMatchObject({
+      status: 400,
+      body: { code: "IDEMPOTENCY_KEY_REQUIRED" },
+    });
+    expect(await api("POST", "/orders", { headers: { ...headers, "idempotency-key": "k".repeat(201) }, body })).toMatchObject({
+      status: 422,
+      body: { errors: [{ path: "Idempotency-Key" }] },
+    });
+    expect(meshCalls()).toEqual([]);
+  });
+
+  test("takes no prices and no customer from the client", async () => {
+    const headers = { ...(await bearer()), "idempotency-key": "k" };
+    const reply = await api("POST", "/orders", { headers, body: { ...body, totals: emptyTotals, customer: { id: "eve" } } });
+    expect(reply.status).toBe(422);
+    expect(reply.body.errors.map((error: { path: string }) => error.path).sort()).toEqual(["customer", "totals"]);
+  });
+});
+
+describe("answers of several parts", () => {
+  const fails = () => {
+    throw new Error("away");
+  };
+
+  test("an overview has all parts, and one that fails takes no other with it", async () => {
+    answers.set("v1.users.get", () => ({ id: "ada" }));
+    answers.set("v1.carts.get", () => filledCart);
+    answers.set("v1.orders.list", () => ({ items: [order], nextCursor: null }));
+    const headers = await bearer();
+    const whole = { profile: { id: "ada" }, cart: filledCart, orders: [order], degraded: [] };
+    expect(await api("GET", "/me/overview", { headers })).toMatchObject({ status: 200, body: whole });
+    answers.set("v1.carts.get", fails);
+    const degraded = { ...whole, cart: null, degraded: ["cart"] };
+    expect((await api("GET", "/me/overview", { headers })).body).toEqual(degraded);
+    answers.set("v1.orders.list", fails);
+    answers.set("v1.users.get", fails);
+    const none = { profile: null, cart: null, orders: null, degraded: ["profile", "cart", "orders"] };
+    expect((await api("GET", "/me/overview", { headers })).body).toEqual(none);
+  });
+
+  test("an overview does not wait for a part that hangs", async () => {
+    answers.set("v1.users.get", () => ({ id: "ada" }));
+    answers.set("v1.carts.get", () => new Promise(() => {}));
+    answers.set("v1.orders.list", () => ({ items: [], nextCursor: null }));
+    const reply = await api("GET", "/me/overview", { headers: await bearer() });
+    expect(reply.body).toEqual({ profile: { id: "ada" }, cart: null, orders: [], degraded: ["cart"] });
+  });
+
+  test("a product's detail does without stock and related ones, but not without the product", async () => {
+    answers.set("v1.products.get", () => product);
+    answers.set("v1.products.related", () => ({ items: [] }));
+    answers.set("v1.inventory.getMany", () => ({ items: [{ sku: "LAMP-1", onHand: 9, reserved: 2, available: 7 }] }));
+    const whole = { product, stock: [{ sku: "LAMP-1", available: 7 }], related: [], degraded: [] };
+    expect((await api("GET", "/products/p-1/detail")).body).toEqual(whole);
+    expect(calls.find(({ action }) => action === "v1.inventory.getMany")?.params).toEqual({ skus: ["LAMP-1", "LAMP-2"] });
+    answers.set("v1.inventory.getMany", fails);
+    answers.set("v1.products.related", fails);
+    expect((await api("GET", "/products/p-1/detail")).body).toEqual({
+      product,
+      stock: null,
+      related: null,
+      degraded: ["stock", "related"],
+    });
+    answers.set("v1.products.get", () => {
+      throw new Refusal("PRODUCT_NOT_FOUND", 404, "There is no product p-1");
+    });
+    expect((await api("GET", "/products/p-1/detail")).status).toBe(404);
+  });
+});
+
+describe("health", () => {
+  let alone: ServiceBroker | undefined;
+  afterEach(async () => {
+    await alone?.stop();
+    alone = undefined;
+  });
+
+  test("a gateway that sees all services is ready", async () => {
+    expect(await send("GET", "/health/live")).toMatchObject({ status: 200, body: { status: "ok" } });
+    const ready = await send("GET", "/health/ready");
+    expect(ready).toMatchObject({ status: 200, body: { status: "ok", checks: { "service v1.orders": { status: "ok" } } } });
+  });
+
+  test("a missing service is named, and comes back", async () => {
+    alone = await openGateway({}, ["orders"]);
+    const at = addressOf(alone);
+    const unready = await send("GET", "/health/ready", { at });
+    expect(unready).toMatchObject({ status: 503, body: { status: "unavailable" } });
+    const failed = Object.entries(unready.body.checks).filter(([, check]) => (check as { status: string }).status === "failed");
+    expect(failed).toEqual([["service v1.orders", { status: "failed" }]]);
+    expect((await send("GET", "/health/live", { at })).status).toBe(200);
+    alone.createService(fakeService(contracts.orders) as never);
+    await waitFor(async () => (await send("GET", "/health/ready", { at })).status === 200);
+  });
+
+  test("a local service's failing check is named without its reason", async () => {
+    alone = await openGateway();
+    Object.assign(alone.getLocalService("v1.orders") as object, {
+      healthChecks: { "orders database": () => Promise.reject(new Error("10.0.0.7 refused")) },
+    });
+    const reply = await send("GET", "/health/ready", { at: addressOf(alone) });
+    expect(reply.status).toBe(503);
+    expect(reply.body.checks["orders database"]).toEqual({ status: "failed" });
+    expect(reply.text).not.toContain("10.0.0.7");
+  });
+});
+
+describe("the limit of tries", () => {
+  let limited: ServiceBroker;
+  beforeAll(async () => {
+    limited = await openGateway({ RATE_LIMIT: "on", API_AUTH_RATE_LIMIT: "3" });
+  });
+  afterAll(() => limited.stop());
+
+  test("counts by connection, whatever X-Forwarded-For says, and ends with the minute", async () => {
+    answers.set("v1.users.login", () => ({}));
+    answers.set("v1.products.get", () => product);
+    const at = addressOf(limited);
+    const login = (n: number) =>
+      api("POST", "/auth/login", {
+        at,
+        body: { email: "a@example.com", password: "x" },
+        headers: { "x-forwarded-for": `10.0.0.${n}` },
+      });
+    const replies = [await login(1), await login(2), await login(3), await login(4)];
+    expect(replies.map(({ status }) => status)).toEqual([200, 200, 200, 429]);
+    expect(replies[3]?.body.code).toBe("RATE_LIMITED");
+    expect(Number(replies[3]?.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect((await api("GET", "/products/p-1", { at })).status).toBe(200);
+    clock.advance(60_000);
+    expect((await login(5)).status).toBe(200);
+  });
+});
+
+describe("start and stop", () => {
+  test("a port that is taken is told by the setting's name", async () => {
+    const port = new URL(address).port;
+    const second = await createBroker(["api"], { env: { API_PORT: port, DATA_DIR: temporaryDataDir(), LOG_LEVEL: "fatal" } });
+    await expect(second.start()).rejects.toThrow(`port ${port} on 127.0.0.1 is in use already`);
+    await second.stop();
+  });
+
+  test("stopping answers what runs, and does not wait for idle connections or for half a request", async () => {
+    const gateway = await openGateway();
+    const { hostname, port } = new URL(addressOf(gateway));
+    let finish: (value: unknown) => void = () => {};
+    answers.set("v1.products.get", () => new Promise((resolve) => (finish = resolve)));
+
+    const idle = connect(Number(port), hostname);
+    const running = api("GET", "/products/p-1", { at: addressOf(gateway) });
+    await waitFor(() => meshCalls().length === 1);
+    const stopped = gateway.stop();
+    await waitFor(() => gateway.started === false);
+    finish(product);
+    expect((await running).status).toBe(200);
+    await stopped;
+    idle.destroy();
+    await expect(send("GET", "/health/live", { at: addressOf(gateway) })).rejects.toThrow();
+  });
+
+  test("a request that never ends is cut off after the grace", async () => {
+    const gateway = await openGateway();
+    const { hostname, port } = new URL(addressOf(gateway));
+    const half = httpRequest({
+      hostname,
+      port,
+      method: "POST",
+      path: "/api/v1/auth/login",
+      headers: { "content-length": "100" },
+    });
+    const cut = new Promise((resolve) => half.on("error", resolve));
+    half.write("{");
+    await waitFor(async () => (await send("GET", "/health/live", { at: addressOf(gateway) })).status === 200);
+    await gateway.stop();
+    expect(await cut).toMatchObject({ code: "ECONNRESET" });
+  });
+});
