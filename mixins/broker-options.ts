@@ -9,6 +9,7 @@ import { AjvValidator } from "./middlewares/ajv-validator.ts";
 import { correlation } from "./middlewares/correlation.ts";
 import { durableEvents } from "./middlewares/durable-events.ts";
 import { healthServer } from "./middlewares/health-server.ts";
+import { storeOutages } from "./middlewares/store-outages.ts";
 
 /** The framework's settings for a broker, from the environment. A fresh object for each broker: the framework changes it. */
 export const brokerOptions = (env: Environment = process.env, clock: Clock = systemClock): BrokerOptions => {
@@ -59,6 +60,7 @@ export const brokerOptions = (env: Environment = process.env, clock: Clock = sys
     internalMiddlewares: false,
     middlewares: [
       durableEvents(),
+      storeOutages(),
       "ActionHook",
       "Validator",
       "Bulkhead",
@@ -82,7 +84,11 @@ export const brokerOptions = (env: Environment = process.env, clock: Clock = sys
 const isRetryable = (error: Error): boolean => (error as { retryable?: boolean }).retryable === true;
 
 /** A refusal is an answer; only faults open the circuit. */
-const isCalleesFault = (error: Error): boolean => ((error as { code?: number }).code ?? 500) >= 500;
+const isCalleesFault = (error: Error): boolean => {
+  const { code } = error as { code?: unknown };
+  // Drivers and Node put texts there; the framework and ours an HTTP status.
+  return typeof code !== "number" || code >= 500;
+};
 
 /** The framework says (message, detail); pino wants (detail, message). */
 function detailFirst(this: unknown, args: unknown[], method: (...args: unknown[]) => void): void {

@@ -1,15 +1,18 @@
 import { type Static, Type } from "typebox";
-import { Exactly, Id, Money, NoParams, Nothing, Sku, Time } from "./common.ts";
+import { Currency, Exactly, Id, Money, NoParams, Nothing, Sku, Time } from "./common.ts";
 import { contract } from "./contract.ts";
 
 const Slug = Type.String({ pattern: "^[a-z0-9]+(-[a-z0-9]+)*$", maxLength: 120 });
 export const ProductStatus = Type.Enum(["draft", "published", "archived"]);
 export type ProductStatus = Static<typeof ProductStatus>;
 
+/** What something costs: a `Money` that is never negative. */
+const Price = Exactly({ amount: Type.Integer({ minimum: 0, maximum: 1_000_000_000_000 }), currency: Currency });
+
 export const Variant = Exactly({
   sku: Sku,
   attributes: Type.Record(Type.String({ maxLength: 50 }), Type.String({ maxLength: 100 })),
-  price: Money,
+  price: Price,
 });
 export type Variant = Static<typeof Variant>;
 
@@ -22,7 +25,7 @@ export const Product = Exactly({
   category: Slug,
   description: Type.String({ maxLength: 5000 }),
   /** The lowest price of its variants. */
-  price: Money,
+  price: Price,
   variants: Type.Array(Variant, { minItems: 1, maxItems: 100 }),
   images: Type.Array(Type.String({ format: "uri", maxLength: 500 }), { maxItems: 20 }),
   status: ProductStatus,
@@ -149,5 +152,6 @@ export const products = contract({
     MIXED_CURRENCIES: "The variants of a product must be priced in the shop's currency",
     VERSION_CONFLICT: "The product was changed since it was read",
     INVALID_CURSOR: "The cursor does not belong to this search",
+    DEMO_NOT_AVAILABLE: "The demo shop exists in the embedded mode only",
   },
 });

@@ -3,6 +3,7 @@ import { ConfigurationError } from "@molecart/mixins/lib/errors.ts";
 
 /** As many characters as 128 bits of hex have. */
 const MIN_SECRET_LENGTH = 32;
+const MIN_ADMIN_PASSWORD_LENGTH = 10;
 const DAY_MS = 86_400_000;
 
 export const usersConfig = (env: Environment) => {
@@ -12,7 +13,16 @@ export const usersConfig = (env: Environment) => {
     : read.required("USERS_KEY_SECRET", "it encrypts the private keys that sign access tokens");
   if (keySecret !== undefined && keySecret.length < MIN_SECRET_LENGTH)
     throw new ConfigurationError("USERS_KEY_SECRET", `must have at least ${MIN_SECRET_LENGTH} characters, random ones`);
+  const adminEmail = read.raw("USERS_ADMIN_EMAIL");
+  const adminPassword =
+    adminEmail === undefined
+      ? undefined
+      : read.required("USERS_ADMIN_PASSWORD", "USERS_ADMIN_EMAIL names the first administrator");
+  if (adminPassword !== undefined && adminPassword.length < MIN_ADMIN_PASSWORD_LENGTH)
+    throw new ConfigurationError("USERS_ADMIN_PASSWORD", `must have at least ${MIN_ADMIN_PASSWORD_LENGTH} characters`);
   return Object.freeze({
+    /** Made at the start when the shop has no such account. */
+    admin: adminEmail === undefined ? undefined : Object.freeze({ email: adminEmail, password: adminPassword as string }),
     embedded: read.embedded,
     issuer: read.text("USERS_TOKEN_ISSUER", "molecart"),
     audience: read.text("USERS_TOKEN_AUDIENCE", "molecart"),

@@ -2,6 +2,7 @@ import { users } from "@molecart/mixins/contracts/users.ts";
 import { database } from "@molecart/mixins/database.mixin.ts";
 import { implement } from "@molecart/mixins/implement.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
+import { ensureAdmin } from "./admin.operations.ts";
 import { seedDemo } from "./demo.operations.ts";
 import { Limiter } from "./limiter.ts";
 import { boundedPasswords } from "./password.ts";
@@ -84,6 +85,7 @@ export default implement(users, {
   async started() {
     // Here rather than at the first sign-in: a wrong secret stops the start.
     await this.keys.signer(this.database.db);
+    await ensureAdmin(this);
     await this.transaction((work) => scheduleSweep(work, this.clock.now()));
   },
 });

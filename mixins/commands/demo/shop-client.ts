@@ -47,7 +47,8 @@ export class ShopClient {
   }
 
   shop<T>(path: string, request: Request = {}): Promise<T> {
-    const authorization: Record<string, string> = this.#accessToken === undefined ? {} : { authorization: `Bearer ${this.#accessToken}` };
+    const authorization: Record<string, string> =
+      this.#accessToken === undefined ? {} : { authorization: `Bearer ${this.#accessToken}` };
     return this.#send(`${this.#addresses.api}/api/v1${path}`, { ...request, headers: { ...authorization, ...request.headers } });
   }
 
