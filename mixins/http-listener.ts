@@ -1,4 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { ConfigurationError } from "./lib/errors.ts";
 
 export interface HttpListenerOptions {
@@ -49,7 +50,18 @@ const listen = (server: Server, { variable, host, port, onError }: HttpListenerO
     });
   });
 
-const close = (server: Server, graceMs: number): Promise<void> =>
+/** Connections that have not brought a request yet, as browsers open them to be quicker later. For Node they are not idle. */
+const trackUnused = (server: Server): Set<Socket> => {
+  const unused = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    unused.add(socket);
+    socket.once("close", () => unused.delete(socket));
+  });
+  server.on("request", ({ socket }) => unused.delete(socket));
+  return unused;
+};
+
+const close = (server: Server, unused: ReadonlySet<Socket>, graceMs: number): Promise<void> =>
   new Promise((resolve) => {
     const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS);
     const cut = setTimeout(() => server.closeAllConnections(), graceMs);
@@ -58,6 +70,7 @@ const close = (server: Server, graceMs: number): Promise<void> =>
       clearTimeout(cut);
       resolve();
     });
+    for (const socket of unused) socket.destroy();
   });
 
 /** Opens a plain HTTP server. The caller closes it. */
@@ -71,10 +84,11 @@ export const openHttpListener = async (options: HttpListenerOptions): Promise<Ht
     },
     options.handle,
   );
+  const unused = trackUnused(server);
   await listen(server, options);
   const { address, family, port } = server.address() as { address: string; family: string; port: number };
   return {
     address: `http://${family === "IPv6" ? `[${address}]` : address}:${port}`,
-    close: (graceMs) => close(server, graceMs),
+    close: (graceMs) => close(server, unused, graceMs),
   };
 };

@@ -402,7 +402,7 @@ describe("answers", () => {
   });
 });
 
-describe("the request's id", () => {
+describe("a request's id", () => {
   test("of the client goes through the mesh and comes back, with its trace", async () => {
     answers.set("v1.products.get", () => product);
     const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -519,10 +519,12 @@ describe("carts", () => {
 
 describe("placing an order", () => {
   const body = { paymentToken: "tok_1", shippingAddress };
-  beforeEach(() => answers.set("v1.orders.create", () => order));
+  beforeEach(() => {
+    answers.set("v1.orders.create", () => order);
+  });
 
   test("answers 202 with the order and its address; the customer is who the token says", async () => {
-    const headers = { ...(await bearer()), "idempotency-key": "key 1".replace(" ", "-") };
+    const headers = { ...(await bearer()), "idempotency-key": "key-1" };
     const reply = await api("POST", "/orders", { headers, body });
     expect(reply).toMatchObject({ status: 202, body: order });
     expect(reply.headers.get("location")).toBe("/api/v1/orders/order-1");
@@ -703,7 +705,7 @@ describe("start and stop", () => {
       port,
       method: "POST",
       path: "/api/v1/auth/login",
-      headers: { "content-length": "100" },
+      headers: { "content-type": "application/json", "content-length": "100" },
     });
     const cut = new Promise((resolve) => half.on("error", resolve));
     half.write("{");

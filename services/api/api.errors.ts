@@ -1,0 +1,92 @@
+import { Refusal } from "@molecart/mixins/lib/errors.ts";
+
+/** What the edge itself refuses. The services' own codes are in their contracts. */
+export const edgeErrors = {
+  UNAUTHENTICATED: "The access token is missing, expired or not valid",
+  FORBIDDEN: "The account may not do this",
+  NOT_FOUND: "No such resource",
+  METHOD_NOT_ALLOWED: "The resource does not offer this method",
+  VALIDATION_FAILED: "The request does not have the expected form",
+  MALFORMED_JSON: "The body is not JSON",
+  MALFORMED_URL: "The address is not encoded correctly",
+  INVALID_CART_TOKEN: "The X-Cart-Token header is not a token that this shop has given out",
+  IDEMPOTENCY_KEY_REQUIRED: "The Idempotency-Key header is missing",
+  BODY_TOO_LARGE: "The body is larger than this API takes",
+  UNSUPPORTED_MEDIA_TYPE: "The body must be JSON, encoded in UTF-8 and not compressed",
+  RATE_LIMITED: "Too many requests from this address",
+  SERVICE_UNAVAILABLE: "A part of the shop is not available at the moment",
+  INTERNAL: "The shop has failed to answer",
+} as const;
+export type EdgeCode = keyof typeof edgeErrors;
+
+/** A field of a request that is not as it must be. */
+export interface InvalidField {
+  /** `shippingAddress.city`; empty for the whole body. */
+  path: string;
+  message: string;
+}
+
+/** One refusal of the edge. `headers` go with the answer. */
+export class EdgeRefusal extends Refusal {
+  readonly headers: Readonly<Record<string, string>>;
+  constructor(code: EdgeCode, status: number, detail: string, headers: Record<string, string> = {}, data?: unknown) {
+    super(code, status, detail, data);
+    this.headers = headers;
+  }
+}
+
+export class Unauthenticated extends EdgeRefusal {
+  constructor(detail: string) {
+    super("UNAUTHENTICATED", 401, detail, { "WWW-Authenticate": 'Bearer realm="molecart"' });
+  }
+}
+
+export class Forbidden extends EdgeRefusal {
+  constructor() {
+    super("FORBIDDEN", 403, "This is for the shop's staff");
+  }
+}
+
+export class NotFound extends EdgeRefusal {
+  constructor() {
+    super("NOT_FOUND", 404, "There is nothing at this address");
+  }
+}
+
+export class MethodNotAllowed extends EdgeRefusal {
+  constructor(method: string, allowed: string) {
+    super("METHOD_NOT_ALLOWED", 405, `${method} is not offered here; ${allowed} are`, { Allow: allowed });
+  }
+}
+
+export class ValidationFailed extends EdgeRefusal {
+  constructor(errors: readonly InvalidField[]) {
+    super("VALIDATION_FAILED", 422, "Some fields are missing, not known or not valid", {}, errors);
+  }
+}
+
+export class IdempotencyKeyRequired extends EdgeRefusal {
+  constructor() {
+    super("IDEMPOTENCY_KEY_REQUIRED", 400, "Send an Idempotency-Key header: any text that is new for each order");
+  }
+}
+
+export class InvalidCartToken extends EdgeRefusal {
+  constructor() {
+    super("INVALID_CART_TOKEN", 400, "The X-Cart-Token header does not hold a cart token");
+  }
+}
+
+export class UnsupportedMediaType extends EdgeRefusal {
+  constructor() {
+    super("UNSUPPORTED_MEDIA_TYPE", 415, "Send the body as application/json", { Accept: "application/json" });
+  }
+}
+
+export class RateLimited extends EdgeRefusal {
+  constructor(retryAfterSeconds: number) {
+    super("RATE_LIMITED", 429, `Too many tries from this address; the next one in ${retryAfterSeconds} s`, {
+      "Retry-After": String(retryAfterSeconds),
+    });
+  }
+}

@@ -1,0 +1,166 @@
+import { Id, type Role, Sku } from "@molecart/mixins/contracts/common.ts";
+import {
+  type ActionName,
+  type ActionParams,
+  type ActionResult,
+  type Actions,
+  contracts,
+} from "@molecart/mixins/contracts/index.ts";
+import type { PricingRules } from "@molecart/mixins/lib/pricing.ts";
+import type { Static, TSchema, TUndefined } from "typebox";
+
+/** Who may use a route. Staff may use what customers may. */
+export type Access = "public" | "guest-or-customer" | "customer" | "staff";
+export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
+
+/** Who calls, as the access token says. */
+export interface Caller {
+  userId: string;
+  email: string;
+  name: string;
+  roles: Role[];
+}
+
+/** A call to the mesh by its contract. */
+export type CallMesh = <N extends ActionName>(name: N, params: ActionParams<N>) => Promise<ActionResult<N>>;
+
+/** What an answer that no single action gives may use. */
+export interface Desk {
+  call: CallMesh;
+  /** A part of an answer was left out. */
+  reportPart(part: string, error: unknown): void;
+  /** Of this node: what its services need, and whether the gateway sees the services of its routes. */
+  checkHealth(): Promise<{ status: "ok" | "unavailable"; checks: Record<string, { status: "ok" | "failed" }> }>;
+}
+
+/** The schema of each name that a path may hold. */
+export const pathSchemas = { id: Id, sku: Sku };
+type PathName = keyof typeof pathSchemas;
+type NamesIn<P extends string> = P extends `${string}{${infer Name}}${infer Rest}` ? Name | NamesIn<Rest> : never;
+
+/** A request as its route sees it: authenticated, admitted and validated. */
+export interface RouteRequest<P extends string, A extends Access, B extends TSchema, Q extends TSchema, K> {
+  path: { [N in NamesIn<P>]: string };
+  body: Static<B>;
+  query: Static<Q>;
+  caller: A extends "customer" | "staff" ? Caller : Caller | undefined;
+  /** The customer's or the guest's. */
+  cartId: A extends "guest-or-customer" ? string : undefined;
+  idempotencyKey: K extends true ? string : undefined;
+}
+
+interface Common<P extends string, A extends Access, B extends TSchema, Q extends TSchema, K> {
+  method: Method;
+  /** Below /api/v1, or from the root where `root` is set. */
+  path: NamesIn<P> extends PathName ? P : never;
+  root?: true;
+  access: A;
+  /** Of a success. */
+  status: 200 | 201 | 202 | 204;
+  summary: string;
+  body?: B;
+  query?: Q;
+  needsIdempotencyKey?: K;
+  /** Counted against the limit of requests that try passwords or tokens. */
+  limited?: true;
+}
+
+export interface ActionRoute<P extends string, A extends Access, N extends ActionName, B extends TSchema, Q extends TSchema, K>
+  extends Common<P, A, B, Q, K> {
+  action: N;
+  params(request: RouteRequest<P, A, B, Q, K>): ActionParams<N>;
+  /** The answer to a guest who has no cart. Where it is absent, the guest gets one. */
+  withoutCart?(rules: PricingRules): ActionResult<N>;
+  /** Where the result is to be found, below /api/v1. */
+  location?(result: ActionResult<N>): string;
+}
+
+export interface AnswerRoute<P extends string, A extends Access, B extends TSchema, Q extends TSchema, R extends TSchema>
+  extends Common<P, A, B, Q, undefined> {
+  /** The actions that the answer is made of. */
+  uses: readonly ActionName[];
+  result: R;
+  answer(desk: Desk, request: RouteRequest<P, A, B, Q, undefined>): Promise<Static<R>>;
+  /** A status other than `status`, by the answer. */
+  statusOf?(result: Static<R>): number;
+}
+
+/** Any request and any route, once the compiler has seen that they fit together. */
+export type AnyRequest = {
+  path: Record<string, string>;
+  body: unknown;
+  query: unknown;
+  caller: Caller | undefined;
+  cartId: string | undefined;
+  idempotencyKey: string | undefined;
+};
+
+export interface Route {
+  readonly method: Method;
+  /** From the root: `/api/v1/products/{id}`. */
+  readonly path: string;
+  readonly access: Access;
+  readonly status: number;
+  readonly summary: string;
+  readonly body: TSchema | undefined;
+  readonly query: TSchema | undefined;
+  readonly needsIdempotencyKey: boolean;
+  readonly limited: boolean;
+  readonly uses: readonly ActionName[];
+  readonly result: TSchema;
+  answer(desk: Desk, request: AnyRequest): Promise<unknown>;
+  withoutCart?(rules: PricingRules): unknown;
+  location?(result: unknown): string;
+  statusOf?(result: unknown): number;
+}
+
+const actions = Object.assign(
+  {},
+  ...Object.values(contracts).map(({ name, version, actions }) =>
+    Object.fromEntries(Object.entries(actions).map(([action, definition]) => [`v${version}.${name}.${action}`, definition])),
+  ),
+) as Actions;
+
+export const API_PREFIX = "/api/v1";
+
+// biome-ignore lint/suspicious/noExplicitAny: the parts were checked against each other where they were given
+const erase = (given: any, uses: readonly ActionName[], result: TSchema, answer: Route["answer"]): Route =>
+  Object.freeze({
+    body: undefined,
+    query: undefined,
+    ...given,
+    path: given.root === true ? given.path : `${API_PREFIX}${given.path}`,
+    needsIdempotencyKey: given.needsIdempotencyKey === true,
+    limited: given.limited === true,
+    uses,
+    result,
+    answer,
+  });
+
+/** A route that one action of the mesh serves. */
+export const actionRoute = <
+  const P extends string,
+  A extends Access,
+  N extends ActionName,
+  B extends TSchema = TUndefined,
+  Q extends TSchema = TUndefined,
+  K extends true | undefined = undefined,
+>(
+  route: ActionRoute<P, A, N, B, Q, K>,
+): Route => {
+  const { action, params } = route;
+  return erase(route, [action], actions[action].result, (desk, request) =>
+    desk.call(action, params(request as RouteRequest<P, A, B, Q, K>)),
+  );
+};
+
+/** A route whose answer the gateway puts together. */
+export const answerRoute = <
+  const P extends string,
+  A extends Access,
+  R extends TSchema,
+  B extends TSchema = TUndefined,
+  Q extends TSchema = TUndefined,
+>(
+  route: AnswerRoute<P, A, B, Q, R>,
+): Route => erase(route, route.uses, route.result, route.answer as Route["answer"]);

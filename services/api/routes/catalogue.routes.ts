@@ -1,0 +1,96 @@
+import { Exactly } from "@molecart/mixins/contracts/common.ts";
+import { inventory } from "@molecart/mixins/contracts/inventory.ts";
+import { NewProduct, ProductChange, SearchParams } from "@molecart/mixins/contracts/products.ts";
+import { isStaff } from "../access.ts";
+import { ProductDetail, productDetail } from "../product-detail.ts";
+import { actionRoute, answerRoute } from "../route.ts";
+
+export const catalogueRoutes = [
+  actionRoute({
+    method: "GET",
+    path: "/products",
+    access: "public",
+    status: 200,
+    summary: "Searches the catalogue",
+    query: SearchParams,
+    action: "v1.products.search",
+    params: ({ query }) => query,
+  }),
+  actionRoute({
+    method: "GET",
+    path: "/products/{id}",
+    access: "public",
+    status: 200,
+    summary: "A product; staff see drafts and archived ones too",
+    action: "v1.products.get",
+    params: ({ path, caller }) => ({ productId: path.id, includeUnpublished: isStaff(caller) }),
+  }),
+  answerRoute({
+    method: "GET",
+    path: "/products/{id}/detail",
+    access: "public",
+    status: 200,
+    summary: "A product with its stock and related ones; a part that cannot be had is null and named",
+    uses: ["v1.products.get", "v1.products.related", "v1.inventory.getMany"],
+    result: ProductDetail,
+    answer: (desk, { path, caller }) => productDetail(desk, path.id, isStaff(caller)),
+  }),
+  actionRoute({
+    method: "GET",
+    path: "/categories",
+    access: "public",
+    status: 200,
+    summary: "The tree of categories",
+    action: "v1.products.categories",
+    params: () => ({}),
+  }),
+  actionRoute({
+    method: "POST",
+    path: "/products",
+    access: "staff",
+    status: 201,
+    summary: "Adds a product",
+    body: NewProduct,
+    action: "v1.products.create",
+    params: ({ body }) => body,
+    location: ({ id }) => `/products/${id}`,
+  }),
+  actionRoute({
+    method: "PATCH",
+    path: "/products/{id}",
+    access: "staff",
+    status: 200,
+    summary: "Changes a product",
+    body: ProductChange,
+    action: "v1.products.update",
+    params: ({ path, body }) => ({ productId: path.id, change: body }),
+  }),
+  actionRoute({
+    method: "DELETE",
+    path: "/products/{id}",
+    access: "staff",
+    status: 204,
+    summary: "Archives a product",
+    action: "v1.products.remove",
+    params: ({ path }) => ({ productId: path.id }),
+  }),
+  actionRoute({
+    method: "GET",
+    path: "/inventory/{sku}",
+    access: "staff",
+    status: 200,
+    summary: "The stock of a SKU",
+    action: "v1.inventory.get",
+    params: ({ path }) => ({ sku: path.sku }),
+  }),
+  actionRoute({
+    method: "PUT",
+    path: "/inventory/{sku}",
+    access: "staff",
+    status: 200,
+    summary: "Sets what a stock-take has counted",
+    body: Exactly({ onHand: inventory.actions.set.params.properties.onHand }),
+    action: "v1.inventory.set",
+    params: ({ path, body }) => ({ sku: path.sku, onHand: body.onHand }),
+  }),
+];

@@ -1,0 +1,35 @@
+import { Exactly } from "@molecart/mixins/contracts/common.ts";
+import { Type } from "typebox";
+import { answerRoute } from "../route.ts";
+
+const Live = Exactly({ status: Type.Literal("ok") });
+const Ready = Exactly({
+  status: Type.Enum(["ok", "unavailable"]),
+  checks: Type.Record(Type.String(), Exactly({ status: Type.Enum(["ok", "failed"]) })),
+});
+
+export const healthRoutes = [
+  answerRoute({
+    method: "GET",
+    path: "/health/live",
+    root: true,
+    access: "public",
+    status: 200,
+    summary: "The gateway's process answers",
+    uses: [],
+    result: Live,
+    answer: async () => ({ status: "ok" as const }),
+  }),
+  answerRoute({
+    method: "GET",
+    path: "/health/ready",
+    root: true,
+    access: "public",
+    status: 200,
+    summary: "Whether the gateway and what it needs are there, each by name; 503 if something is not",
+    uses: [],
+    result: Ready,
+    answer: (desk) => desk.checkHealth(),
+    statusOf: ({ status }) => (status === "ok" ? 200 : 503),
+  }),
+];

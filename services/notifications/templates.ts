@@ -1,0 +1,123 @@
+import type { EventData, EventName } from "@molecart/mixins/contracts/index.ts";
+import type { Preferences } from "@molecart/mixins/contracts/notifications.ts";
+import { format } from "@molecart/mixins/lib/money.ts";
+import type { Content } from "./message.ts";
+import { explainReason } from "./reasons.ts";
+
+/** What a customer may switch off. */
+export type Topic = keyof Preferences["email"];
+
+export interface About {
+  shop: string;
+  /** Null when the event does not tell it and none before it has. */
+  orderNumber: string | null;
+}
+
+export interface Template<N extends EventName> {
+  name: string;
+  /** Null: owed to the customer, always sent. */
+  topic: Topic | null;
+  write(data: EventData<N>, about: About): Content;
+}
+
+type Templates = { [N in EventName]?: Template<N> };
+
+const yourOrder = ({ orderNumber }: About): string => (orderNumber === null ? "your order" : `your order ${orderNumber}`);
+
+const sentences = (...all: string[]): string => all.filter((sentence) => sentence !== "").join(" ");
+
+const parcel = ({ carrier, trackingNumber }: EventData<"shipment.dispatched">): [string, string][] => [
+  ["Carrier", carrier],
+  ["Tracking number", trackingNumber],
+];
+
+/** Every event that a customer is told of, and what is said. */
+export const templates = {
+  "user.registered": {
+    name: "welcome",
+    topic: "account",
+    write: (_, { shop }) => ({
+      subject: `Welcome to ${shop}`,
+      opening: [
+        `It is good to have you here. Your account at ${shop} is ready: your orders, addresses and messages are kept in it.`,
+      ],
+      closing: ["If you did not open this account, you can ignore this message."],
+    }),
+  },
+
+  "order.created": {
+    name: "order-confirmation",
+    topic: null,
+    write: ({ number, lines, totals }) => ({
+      subject: `We have received your order ${number}`,
+      opening: [`Thank you for your order ${number}. We have received it and are setting everything aside for you.`],
+      rows: [
+        ...lines.map(({ name, quantity, total }): [string, string] => [`${quantity} × ${name}`, format(total)]),
+        ["Items", format(totals.items)],
+        ["Shipping", format(totals.shipping)],
+        ["Tax", format(totals.tax)],
+        ["Total", format(totals.total)],
+      ],
+      closing: ["We will write again as soon as it is paid and when it is on its way."],
+    }),
+  },
+
+  "payment.completed": {
+    name: "payment-receipt",
+    topic: null,
+    write: ({ amount, card }, about) => ({
+      subject: `Receipt: ${format(amount)} for ${yourOrder(about)}`,
+      opening: [`Thank you! Your payment for ${yourOrder(about)} has arrived.`],
+      rows: [
+        ["Amount", format(amount)],
+        ["Card", `${card.brand} ending in ${card.last4}`],
+      ],
+      closing: ["Please keep this message as your receipt."],
+    }),
+  },
+
+  "order.cancelled": {
+    name: "order-cancelled",
+    topic: null,
+    write: ({ number, totals, reason }) => ({
+      subject: `Your order ${number} is cancelled`,
+      opening: [sentences(`Your order ${number} over ${format(totals.total)} is cancelled.`, explainReason(reason))],
+      closing: ["You need not do anything: whatever you have paid for it, you get back in full."],
+    }),
+  },
+
+  "shipment.dispatched": {
+    name: "shipment-dispatched",
+    topic: "shipping",
+    write: (shipment, about) => ({
+      subject: `On its way: ${yourOrder(about)}`,
+      opening: [`Good news: ${yourOrder(about)} is on its way to you.`],
+      rows: parcel(shipment),
+    }),
+  },
+
+  "shipment.delivered": {
+    name: "shipment-delivered",
+    topic: "shipping",
+    write: (shipment, about) => ({
+      subject: `Delivered: ${yourOrder(about)}`,
+      opening: [`The carrier has delivered ${yourOrder(about)}. We hope you enjoy it!`],
+      rows: parcel(shipment),
+    }),
+  },
+
+  "payment.refunded": {
+    name: "refund",
+    topic: null,
+    write: ({ amount, reason }, about) => ({
+      subject: `Refund: ${format(amount)} for ${yourOrder(about)}`,
+      opening: [sentences(`We have paid back ${format(amount)} for ${yourOrder(about)}.`, explainReason(reason))],
+      closing: ["It goes to the card that you paid with. Your bank may take a few days to show it."],
+    }),
+  },
+} as const satisfies Templates;
+
+export type NotifiedEvent = keyof typeof templates;
+
+export const templateOf = (event: NotifiedEvent): Template<NotifiedEvent> =>
+  templates[event] as unknown as Template<NotifiedEvent>;

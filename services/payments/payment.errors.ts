@@ -1,0 +1,48 @@
+import { NotYet, Refusal } from "@molecart/mixins/lib/errors.ts";
+import type { FieldProblem } from "./card.ts";
+
+export class PaymentNotFound extends Refusal {
+  constructor(orderId: string) {
+    super("PAYMENT_NOT_FOUND", 404, `There is no payment for order ${orderId}`);
+  }
+}
+
+export class InvalidCard extends Refusal {
+  constructor(problems: readonly FieldProblem[]) {
+    super("INVALID_CARD", 422, "The card is not valid", problems);
+  }
+}
+
+export class CardNotSupported extends Refusal {
+  constructor() {
+    super("CARD_NOT_SUPPORTED", 422, "The sandbox knows only its test cards", [
+      { path: "number", message: "is not a test card" },
+    ]);
+  }
+}
+
+export class InvalidSignature extends Refusal {
+  constructor() {
+    super("INVALID_SIGNATURE", 401, "The signature is missing, wrong or too old");
+  }
+}
+
+export class ProviderNotFound extends Refusal {
+  constructor() {
+    super("PROVIDER_NOT_FOUND", 404, "There is no such payment provider");
+  }
+}
+
+/** The provider knows the charge and has not decided yet. */
+export class ChargePending extends NotYet {
+  constructor(paymentId: string) {
+    super("CHARGE_PENDING", 409, `The provider has not decided on payment ${paymentId} yet`);
+  }
+}
+
+/** The order is cancelled, and a charge that was sent may still arrive at the provider. */
+export class ChargeUnsettled extends NotYet {
+  constructor(paymentId: string) {
+    super("CHARGE_UNSETTLED", 409, `The provider has not heard of the charge of payment ${paymentId}, but still may`);
+  }
+}

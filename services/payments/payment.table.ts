@@ -1,0 +1,59 @@
+import type { Customer } from "@molecart/mixins/contracts/common.ts";
+import type { Card, PaymentStatus } from "@molecart/mixins/contracts/payments.ts";
+import type { Json } from "@molecart/mixins/database/messaging.table.ts";
+import type { Account, Booking } from "./ledger.ts";
+import type { ChargeResult } from "./payment.ts";
+import type { SandboxTables } from "./sandbox.table.ts";
+
+export interface PaymentTable {
+  id: string;
+  order_id: string;
+  status: PaymentStatus;
+  /** Minor units. */
+  amount: number | null;
+  currency: string | null;
+  customer: Json<Customer> | null;
+  payment_token: string | null;
+  reserved: boolean;
+  cancel_requested: boolean;
+  cancel_reason: string | null;
+  charge_sent_at: string | null;
+  charge_result: ChargeResult["is"] | null;
+  charge_id: string | null;
+  card: Json<Card> | null;
+  failure_code: string | null;
+  refund_id: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+/** Double-entry: written once, never changed. */
+export interface LedgerEntryTable {
+  id: string;
+  payment_id: string;
+  order_id: string;
+  kind: Booking;
+  /** The refund's id; empty for a capture, because a unique key takes two nulls for different. */
+  refund_id: string;
+  account: Account;
+  debit: number;
+  credit: number;
+  currency: string;
+  at: string;
+}
+
+/** What providers have told us: the guard against doing it twice. */
+export interface ProviderEventTable {
+  provider: string;
+  event_id: string;
+  type: string;
+  /** Null when the event is about nothing of ours. */
+  payment_id: string | null;
+  received_at: string;
+}
+
+export interface PaymentsTables extends SandboxTables {
+  payment: PaymentTable;
+  ledger_entry: LedgerEntryTable;
+  provider_event: ProviderEventTable;
+}

@@ -1,0 +1,121 @@
+import { payments } from "@molecart/mixins/contracts/payments.ts";
+import { database } from "@molecart/mixins/database.mixin.ts";
+import { implement } from "@molecart/mixins/implement.ts";
+import { messageOf } from "@molecart/mixins/lib/errors.ts";
+import { runtimeOf } from "@molecart/mixins/runtime.ts";
+import { type HttpListener, openListener } from "./listener.http.ts";
+import { PaymentNotFound } from "./payment.errors.ts";
+import { charge, hearProvider, type PaymentDesk, react, refund } from "./payment.operations.ts";
+import { findPaymentOf } from "./payment.repository.ts";
+import type { PaymentsTables } from "./payment.table.ts";
+import { maySee, toPayment } from "./payment.ts";
+import { PROVIDER_LEASE_MS, paymentsConfig } from "./payments.config.ts";
+import type { PaymentProvider } from "./provider.ts";
+import { type HealthChecks, paymentRoutes } from "./routes.http.ts";
+import { type SandboxProvider, sandboxProvider } from "./sandbox.provider.ts";
+import { sandboxWebhookSecret } from "./sandbox.secret.ts";
+
+export default implement(payments, {
+  mixins: [database<PaymentsTables>({ name: "payments", migrations: new URL("./migrations/", import.meta.url) })],
+
+  vars: (broker) => {
+    const config = paymentsConfig(runtimeOf(broker).env);
+    return {
+      config,
+      webhookSecret: sandboxWebhookSecret(config.sandbox),
+      stopping: new AbortController(),
+      listener: undefined as HttpListener | undefined,
+    };
+  },
+
+  methods: {
+    sandbox(): SandboxProvider {
+      const { tokenMs, lateMs } = this.config.sandbox;
+      return sandboxProvider({
+        database: this.database,
+        clock: this.clock,
+        tokenMs,
+        lateMs,
+        webhookSecret: this.webhookSecret,
+      });
+    },
+
+    provider(): PaymentProvider {
+      const { provider } = this.config;
+      switch (provider) {
+        case "sandbox":
+          return this.sandbox();
+        default:
+          return provider satisfies never;
+      }
+    },
+
+    desk(): PaymentDesk {
+      return {
+        database: this.database,
+        clock: this.clock,
+        provider: this.provider(),
+        providerTimeoutMs: this.config.providerTimeoutMs,
+        stopping: this.stopping.signal,
+      };
+    },
+  },
+
+  actions: {
+    async getByOrder({ params: { orderId, viewer } }) {
+      const payment = await findPaymentOf(this.database.db, orderId);
+      if (payment === undefined || !maySee(viewer, payment)) throw new PaymentNotFound(orderId);
+      return toPayment(payment);
+    },
+  },
+
+  durable: {
+    "order.created": {
+      handler: ({ params: { orderId, totals, customer, paymentToken }, locals }) =>
+        react(locals.work, orderId, { type: "order.created", amount: totals.total, customer, paymentToken }),
+    },
+    "stock.reserved": { handler: ({ params, locals }) => react(locals.work, params.orderId, { type: "stock.reserved" }) },
+    "order.cancelled": {
+      handler: ({ params: { orderId, totals, customer, reason }, locals }) =>
+        react(locals.work, orderId, { type: "order.cancelled", amount: totals.total, customer, reason }),
+    },
+  },
+
+  jobs: {
+    charge: {
+      leaseMs: PROVIDER_LEASE_MS,
+      handler(job) {
+        return charge(this.desk(), job);
+      },
+    },
+    refund: {
+      leaseMs: PROVIDER_LEASE_MS,
+      handler(job) {
+        return refund(this.desk(), job);
+      },
+    },
+  },
+
+  async started() {
+    const { host, port, corsOrigins } = this.config;
+    this.listener = await openListener({
+      host,
+      port,
+      portSetting: "PAYMENTS_PORT",
+      corsOrigins,
+      routes: paymentRoutes({
+        provider: this.provider(),
+        tokenize: this.sandbox().tokenize,
+        onProviderEvent: (provider, event) => this.transaction((work) => hearProvider(work, provider, event)),
+        healthChecks: () => (this as unknown as { healthChecks: HealthChecks }).healthChecks,
+      }),
+      onFault: (error) => this.logger.error("Payments listener failed", { error: messageOf(error) }),
+    });
+    this.logger.info("Payments listener is open", { host, port: this.listener.port });
+  },
+
+  async stopped() {
+    this.stopping.abort();
+    await this.listener?.close();
+  },
+});
