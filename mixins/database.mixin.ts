@@ -124,7 +124,10 @@ export const database = <DB>({
               ([kind, job]) => [kind, { ...job, handler: job.handler.bind(this) }],
             ),
           ),
-          onError: (error, job) => this.logger.warn("Job failed, will be retried", { ...job, error: messageOf(error) }),
+          onError: (error, job) => {
+            const which = job && { jobId: job.id, kind: job.kind, attempt: job.attempts };
+            this.logger.warn("Job failed, will be retried", { ...which, error: messageOf(error) });
+          },
         });
       };
     },

@@ -33,7 +33,7 @@ export interface JobRunnerOptions<DB> {
   clock: Clock;
   transaction: <T>(run: (work: SqlWork<DB>) => Promise<T>) => Promise<T>;
   handlers: Record<string, JobHandler<SqlWork<DB>>>;
-  onError(error: unknown, job?: { id: string; kind: string }): void;
+  onError(error: unknown, job?: { id: string; kind: string; attempts: number }): void;
 }
 
 const DEFAULT_LEASE_MS = 30_000;

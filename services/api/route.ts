@@ -1,4 +1,4 @@
-import { Id, type Role, Sku } from "@molecart/mixins/contracts/common.ts";
+import { Exactly, Id, type Role, Sku } from "@molecart/mixins/contracts/common.ts";
 import {
   type ActionName,
   type ActionParams,
@@ -73,6 +73,8 @@ export interface ActionRoute<P extends string, A extends Access, N extends Actio
   withoutCart?(rules: PricingRules): ActionResult<N>;
   /** Where the result is to be found, below /api/v1. */
   location?(result: ActionResult<N>): string;
+  /** The result stands in the answer under this name; where it is absent, the result is the answer. */
+  under?: string;
 }
 
 export interface AnswerRoute<P extends string, A extends Access, B extends TSchema, Q extends TSchema, R extends TSchema>
@@ -148,9 +150,18 @@ export const actionRoute = <
 >(
   route: ActionRoute<P, A, N, B, Q, K>,
 ): Route => {
-  const { action, params } = route;
-  return erase(route, [action], actions[action].result, (desk, request) =>
-    desk.call(action, params(request as RouteRequest<P, A, B, Q, K>)),
+  const { action, params, under, location } = route;
+  const call = (desk: Desk, request: AnyRequest) => desk.call(action, params(request as RouteRequest<P, A, B, Q, K>));
+  const { result } = actions[action];
+  if (under === undefined) return erase(route, [action], result, call);
+  return erase(
+    {
+      ...route,
+      ...(location && { location: (answer: Record<string, ActionResult<N>>) => location(answer[under] as ActionResult<N>) }),
+    },
+    [action],
+    Exactly({ [under]: result }),
+    async (desk, request) => ({ [under]: await call(desk, request) }),
   );
 };
 

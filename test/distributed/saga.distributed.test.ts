@@ -1,13 +1,13 @@
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { brokerOptions } from "@molecart/mixins/broker-options.ts";
-import { buy, readMail, signUp } from "@molecart/mixins/commands/demo/customer.ts";
-import { endedRight, scenarioOf } from "@molecart/mixins/commands/demo/scenarios.ts";
+import { buy, signUp } from "@molecart/mixins/commands/demo/customer.ts";
+import { scenarioOf } from "@molecart/mixins/commands/demo/scenarios.ts";
 import { ShopClient } from "@molecart/mixins/commands/demo/shop-client.ts";
-import type { Order } from "@molecart/mixins/contracts/orders.ts";
 import type { Product } from "@molecart/mixins/contracts/products.ts";
 import { ServiceBroker } from "moleculer";
-import { Books, expectOneMessageEach } from "../support/books.ts";
+import { Books } from "../support/books.ts";
 import { type Cluster, openCluster } from "../support/cluster.ts";
+import { acceptedBy, expectAllAsTheirCardsSay, expectMail, play } from "../support/customers.ts";
 import { eventually } from "../support/eventually.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
 
@@ -28,36 +28,6 @@ describeWith(["nats", "postgres", "redis"], "A shop of ten brokers over NATS, Po
     return found;
   };
 
-  /** Customers who place some orders each, one after the other, all at the same time. */
-  const play = async (customers: number, ordersEach: number) => {
-    const deadline = Date.now() + PLAY_FOR_MS;
-    const played = await Promise.all(
-      Array.from({ length: customers }, async (_, index) => {
-        const shop = new ShopClient(addresses(), deadline);
-        await signUp(shop, `Customer ${index}`);
-        const orders: Order[] = [];
-        for (let n = 0; n < ordersEach; n++) orders.push(await buy(shop, scenarioOf(index * ordersEach + n), deadline));
-        return { shop, orders, scenarios: orders.map((_order, n) => scenarioOf(index * ordersEach + n)) };
-      }),
-    );
-    return played;
-  };
-  const expectAllAsTheirCardsSay = (played: Awaited<ReturnType<typeof play>>) => {
-    const wrong = played.flatMap(({ orders, scenarios }) =>
-      orders.flatMap((order, n) => {
-        const scenario = scenarios[n] as ReturnType<typeof scenarioOf>;
-        return endedRight(scenario, order.status, order.history.at(-1)?.reason)
-          ? []
-          : [`${order.number} ${scenario.name}: ${order.status}`];
-      }),
-    );
-    expect(wrong).toEqual([]);
-  };
-  const expectMail = async (played: Awaited<ReturnType<typeof play>>) => {
-    for (const { shop, orders } of played)
-      await eventually(async () => expectOneMessageEach(orders, await readMail(shop)), { withinMs: 30_000 });
-  };
-
   beforeAll(async () => {
     cluster = await openCluster(
       [
@@ -76,10 +46,7 @@ describeWith(["nats", "postgres", "redis"], "A shop of ten brokers over NATS, Po
     );
     operator = new ServiceBroker(brokerOptions({ ...cluster.env, NODE_ID: "operator", LOG_LEVEL: "fatal" }));
     await operator.start();
-    await operator.waitForServices(
-      ["v1.products", "v1.inventory"].map((name) => name),
-      20_000,
-    );
+    await operator.waitForServices(["v1.products", "v1.inventory"], 20_000);
     const [category] = ((await operator.call("v1.products.categories", {})) as { items: { slug: string }[] }).items;
     for (let n = 1; n <= 12; n++) {
       const { variants } = (await operator.call("v1.products.create", {
@@ -105,9 +72,9 @@ describeWith(["nats", "postgres", "redis"], "A shop of ten brokers over NATS, Po
 
   test("leads every order to the end that its card says, with exact stock, one payment and one message of each kind", async () => {
     const before = await books.stock();
-    const played = await play(6, 3);
+    const played = await play(addresses(), 6, 3, PLAY_FOR_MS);
     expectAllAsTheirCardsSay(played);
-    await books.expectToBalance({ before, accepted: played.flatMap(({ orders }) => orders.map(({ id }) => id)) });
+    await books.expectToBalance({ before, accepted: acceptedBy(played) });
     await expectMail(played);
   });
 
@@ -118,7 +85,7 @@ describeWith(["nats", "postgres", "redis"], "A shop of ten brokers over NATS, Po
     for (const { lines, status } of orders)
       if (status === "confirmed") for (const { sku, quantity } of lines) (now.get(sku) as { onHand: number }).onHand += quantity;
 
-    const playing = play(6, 5);
+    const playing = play(addresses(), 6, 5, PLAY_FOR_MS);
     for (const name of ["orders-1", "inventory-2", "payments-1", "carts+shipping-1", "notifications-1"]) {
       const seen = (await books.orders()).length;
       await eventually(async () => expect((await books.orders()).length).toBeGreaterThan(seen), { withinMs: 60_000 });
@@ -127,7 +94,7 @@ describeWith(["nats", "postgres", "redis"], "A shop of ten brokers over NATS, Po
     }
     const played = await playing;
     expectAllAsTheirCardsSay(played);
-    await books.expectToBalance({ before: now, accepted: played.flatMap((p) => p.orders.map(({ id }) => id)) });
+    await books.expectToBalance({ before: now, accepted: acceptedBy(played) });
     await expectMail(played);
   });
 

@@ -69,25 +69,22 @@ describe("a node's health port", () => {
 
   test("is open, and not ready, while the services start and while they stop", async () => {
     const broker = await newBroker({ HEALTH_PORT: "0" });
-    let goOn = () => {};
-    const pause = () => new Promise<void>((resolve) => (goOn = resolve));
+    const waiting: (() => void)[] = [];
+    const pause = () => new Promise<void>((resolve) => waiting.push(resolve));
     broker.createService({ name: "slow", started: pause, stopped: pause });
     const starting = broker.start();
-    await waitFor(() => healthAddressOf(broker) !== undefined);
+    await waitFor(() => waiting.length === 1);
     const at = addressOf(broker);
     const notReady = { status: 503, body: { checks: { broker: { status: "failed" } } } };
     expect(await get(`${at}/health/ready`)).toMatchObject(notReady);
-    goOn();
+    waiting[0]?.();
     await starting;
     expect((await get(`${at}/health/ready`)).status).toBe(200);
     const stopping = broker.stop();
     expect(await get(`${at}/health/ready`)).toMatchObject(notReady);
     expect((await get(`${at}/health/live`)).status).toBe(200);
-    await waitFor(() => (broker as unknown as { stopping: boolean }).stopping);
-    await waitFor(() => {
-      goOn();
-      return true;
-    });
+    await waitFor(() => waiting.length === 2);
+    waiting[1]?.();
     await stopping;
     await expect(get(`${at}/health/live`)).rejects.toThrow();
     brokers.length = 0;

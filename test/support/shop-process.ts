@@ -85,10 +85,10 @@ export class ShopProcess {
     await this.#end("SIGKILL");
   }
 
-  /** As an operator or an orchestrator stops it. Answers the exit code. */
-  async stop(): Promise<number | null> {
+  /** As an orchestrator stops it, or a person with Ctrl-C. Answers the exit code. */
+  async stop(signal: "SIGTERM" | "SIGINT" = "SIGTERM"): Promise<number | null> {
     const timer = setTimeout(() => this.#child?.kill("SIGKILL"), STOP_WITHIN_MS);
-    await this.#end("SIGTERM");
+    await this.#end(signal);
     clearTimeout(timer);
     return this.#child?.exitCode ?? null;
   }

@@ -28,6 +28,7 @@ export const orderRoutes = [
       ...body,
     }),
     location: ({ id }) => `/orders/${id}`,
+    under: "order",
   }),
   actionRoute({
     method: "GET",
@@ -57,6 +58,7 @@ export const orderRoutes = [
     body: Exactly({ reason: orders.actions.cancel.params.properties.reason }),
     action: "v1.orders.cancel",
     params: ({ path, caller, body }) => ({ orderId: path.id, viewer: viewerOf(caller), reason: body.reason }),
+    under: "order",
   }),
   actionRoute({
     method: "GET",
