@@ -114,5 +114,5 @@ export const problemOf = (error: unknown, requestId: string): ProblemAnswer => {
   if (type === "VALIDATION_ERROR")
     return answer({ code: "VALIDATION_FAILED", status: 422, detail: "Some fields are not valid" }, requestId, fieldsOf(data));
   const known = typeof type === "string" && Object.hasOwn(frameworkErrors, type) ? frameworkErrors[type] : undefined;
-  return answer(known ?? {...internal, detail: String((error as Error)?.message)}, requestId);
+  return answer(known ?? internal, requestId);
 };

@@ -1,7 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { appendFileSync, mkdirSync, readFileSync, renameSync, rmdirSync, writeFileSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { brokerOptions } from "@molecart/mixins/broker-options.ts";
@@ -486,10 +485,12 @@ describeWith(["mongo"], "A service whose MongoDB comes and goes", () => {
       [name]: url.replace(/(\/\/(?:[^@]*@)?)[^/]+/, `$1${proxy.host}:${proxy.port}`),
     };
     const broker = new ServiceBroker(brokerOptions(env));
-    broker.createService(things({}));
+    const warnings: string[] = [];
+    const { logger } = broker.createService(things({}));
+    logger.warn = (message: string) => void warnings.push(message);
     const started = broker.start();
     try {
-      await expect(Promise.race([started, sleep(4_000, "still waiting")])).resolves.toBe("still waiting");
+      await eventually(() => expect(warnings).toContain("Waiting for the MongoDB of things"));
       proxy.heal();
       await started;
       const service = broker.getLocalService("v1.things") as unknown as ThingsService;

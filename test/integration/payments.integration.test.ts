@@ -79,7 +79,10 @@ const startShop = async (env: Environment): Promise<Shop> => {
   pino.destination = { write: (line: string) => log.push(line) };
   const broker = new ServiceBroker(options);
   broker.createService(paymentsSchema);
-  await broker.start();
+  await broker.start().catch(async (error) => {
+    await broker.stop();
+    throw error;
+  });
   const service = broker.getLocalService("v1.payments") as unknown as PaymentsService;
   return { broker, service, clock, log, url: `http://127.0.0.1:${service.listener.port}` };
 };

@@ -13,9 +13,12 @@ const SETTLED: readonly OrderStatus[] = [...SOLD, "cancelled", "refunded"];
 
 export type StockBook = Map<string, Pick<Stock, "onHand" | "reserved">>;
 
-const signInStaff = async (addresses: ShopAddresses, login: { email: string; password: string }): Promise<ShopClient> => {
+const signInStaff = async (
+  addresses: ShopAddresses,
+  { email, password }: { email: string; password: string },
+): Promise<ShopClient> => {
   const shop = new ShopClient(addresses, Date.now() + 60_000);
-  const { accessToken } = await shop.shop<SignedIn>("/auth/login", { method: "POST", body: login });
+  const { accessToken } = await shop.shop<SignedIn>("/auth/login", { method: "POST", body: { email, password } });
   shop.signIn(accessToken);
   return shop;
 };

@@ -26,6 +26,17 @@ interface Request {
 const REQUEST_DEADLINE_MS = 10_000;
 const RETRY: Backoff = { firstMs: 100, maxMs: 2_000, factor: 2 };
 
+interface Problem {
+  code?: string;
+  detail?: string;
+  errors?: { path: string; message: string }[];
+}
+
+const toError = (status: number, problem: Problem | null): ShopError => {
+  const fields = (problem?.errors ?? []).map(({ path, message }) => `${path} ${message}`).join("; ");
+  return new ShopError(status, problem?.code ?? "UNKNOWN", [problem?.detail, fields].filter(Boolean).join(": "));
+};
+
 /** Worth another try: the shop is not there, does not answer, is overloaded or says that something of it is down. */
 const isPassing = (error: unknown): boolean => !(error instanceof ShopError) || error.status >= 500 || error.status === 429;
 
@@ -79,7 +90,6 @@ export class ShopClient {
     const text = await response.text();
     const answer = text === "" ? null : (JSON.parse(text) as unknown);
     if (response.ok) return answer as T;
-    const problem = answer as { code?: string; detail?: string; title?: string } | null;
-    throw new ShopError(response.status, problem?.code ?? "UNKNOWN", problem?.detail ?? problem?.title ?? "");
+    throw toError(response.status, answer as Problem | null);
   }
 }
