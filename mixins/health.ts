@@ -37,7 +37,7 @@ const within = async (check: () => Promise<void>, deadlineMs: number): Promise<C
 export const checkHealth = async (broker: ServiceBroker, deadlineMs: number = HEALTH_DEADLINE_MS): Promise<HealthReport> => {
   const checks: Record<string, () => Promise<void>> = {
     broker: async () => {
-      if (false) throw new Error("the broker is starting or stopping");
+      if (!broker.started) throw new Error("the broker is starting or stopping");
     },
   };
   for (const service of broker.services as HealthCheckedService[]) Object.assign(checks, service.healthChecks);

@@ -6,8 +6,9 @@ export const productsConfig = (env: Environment) => {
   return Object.freeze({
     /** Of all prices. */
     currency: readPricingRules(read).currency,
-    /** One process, so nobody else writes to the catalogue. */
     embedded: read.embedded,
+    /** How often a broker looks for other brokers' writes that it was not told of; embedded there are no others. */
+    catchUpEveryMs: read.embedded ? undefined : read.integer("PRODUCTS_CATCH_UP_SECONDS", 30, { min: 1, max: 3_600 }) * 1000,
   });
 };
 

@@ -111,7 +111,7 @@ export default implement(products, {
       categories: this.categories,
       index: new SqliteIndex(),
       clock: this.clock,
-      shared: !this.config.embedded,
+      catchUpEveryMs: this.config.catchUpEveryMs,
       onError: (error) => this.warnOfDelay(error),
     });
     await this.showcase.open();

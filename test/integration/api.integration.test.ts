@@ -526,7 +526,7 @@ describe("placing an order", () => {
   test("answers 202 with the order and its address; the customer is who the token says", async () => {
     const headers = { ...(await bearer()), "idempotency-key": "key-1" };
     const reply = await api("POST", "/orders", { headers, body });
-    expect(reply).toMatchObject({ status: 202, body: order });
+    expect(reply).toMatchObject({ status: 202, body: { order } });
     expect(reply.headers.get("location")).toBe("/api/v1/orders/order-1");
     expect(meshCalls()[0]?.params).toEqual({
       customer: { id: "ada", email: "ada@example.com", name: "Ada" },
@@ -553,6 +553,17 @@ describe("placing an order", () => {
     const reply = await api("POST", "/orders", { headers, body: { ...body, totals: emptyTotals, customer: { id: "eve" } } });
     expect(reply.status).toBe(422);
     expect(reply.body.errors.map((error: { path: string }) => error.path).sort()).toEqual(["customer", "totals"]);
+  });
+});
+
+test("a cancellation answers 202 with the order, and says who asks", async () => {
+  answers.set("v1.orders.cancel", () => ({ ...order, status: "cancelled" }));
+  const reply = await api("POST", "/orders/order-1/cancel", { headers: await bearer(), body: { reason: "changed my mind" } });
+  expect(reply).toMatchObject({ status: 202, body: { order: { status: "cancelled" } } });
+  expect(meshCalls()[0]?.params).toEqual({
+    orderId: "order-1",
+    viewer: { userId: "ada", roles: ["customer"] },
+    reason: "changed my mind",
   });
 });
 
@@ -688,14 +699,16 @@ describe("start and stop", () => {
     answers.set("v1.products.get", () => new Promise((resolve) => (finish = resolve)));
 
     const idle = connect(Number(port), hostname);
+    const dropped = new Promise((resolve) => idle.once("close", resolve));
     const running = api("GET", "/products/p-1", { at: addressOf(gateway) });
     await waitFor(() => meshCalls().length === 1);
     const stopped = gateway.stop();
     await waitFor(() => gateway.started === false);
+    // The request still runs: nothing but the stop itself can have dropped the connection.
+    await dropped;
     finish(product);
     expect((await running).status).toBe(200);
     await stopped;
-    idle.destroy();
     await expect(send("GET", "/health/live", { at: addressOf(gateway) })).rejects.toThrow();
   });
 

@@ -16,14 +16,13 @@ export interface ShowcaseOptions {
   categories: CategoryTree;
   index: ProductIndex;
   clock: Clock;
-  /** Other brokers may write to the catalogue. */
-  shared: boolean;
+  /** How often to look for what other brokers have written; undefined where there are no others. */
+  catchUpEveryMs: number | undefined;
   onError(error: unknown): void;
 }
 
 /** Products of one read while the index is built: 500 of 3 kB. */
 const LOAD_BATCH = 500;
-const CATCH_UP_EVERY_MS = 30_000;
 /** Writers stamp `updatedAt` by their own clocks, some time before the write arrives. */
 const CATCH_UP_OVERLAP_MS = 120_000;
 
@@ -33,18 +32,20 @@ const CATCH_UP_OVERLAP_MS = 120_000;
 export class Showcase {
   readonly #options: ShowcaseOptions;
   readonly #cache = new ProductCache();
-  readonly #catchUp: Poller;
+  readonly #catchUp: Poller | undefined;
   #lastRefresh: Promise<unknown> = Promise.resolve();
   #caughtUpAt: number;
 
   constructor(options: ShowcaseOptions) {
     this.#options = options;
     this.#caughtUpAt = options.clock.now();
-    this.#catchUp = new Poller({
-      round: () => this.#catchUpRound(),
-      maxSleepMs: CATCH_UP_EVERY_MS,
-      onError: options.onError,
-    });
+    const { catchUpEveryMs, onError } = options;
+    if (catchUpEveryMs === undefined) return;
+    const round = async () => {
+      await this.#catchUpOnce();
+      return catchUpEveryMs;
+    };
+    this.#catchUp = new Poller({ round, maxSleepMs: catchUpEveryMs, onError });
   }
 
   async open(): Promise<void> {
@@ -54,11 +55,11 @@ export class Showcase {
       this.#show(products);
       products = await findProductsAfter(documents, (products.at(-1) as Product).id, LOAD_BATCH);
     }
-    if (this.#options.shared) this.#catchUp.start();
+    this.#catchUp?.start();
   }
 
   async close(): Promise<void> {
-    await this.#catchUp.stop();
+    await this.#catchUp?.stop();
     await this.#lastRefresh;
     this.#options.index.close();
   }
@@ -90,7 +91,7 @@ export class Showcase {
     });
   }
 
-  async #catchUpRound(): Promise<number> {
+  async #catchUpOnce(): Promise<void> {
     const { documents, clock } = this.#options;
     const startedAt = clock.now();
     await this.#showNext(async () => {
@@ -99,7 +100,6 @@ export class Showcase {
       return changed;
     });
     this.#caughtUpAt = startedAt;
-    return CATCH_UP_EVERY_MS;
   }
 
   async search({
