@@ -1,15 +1,24 @@
 import type { Service, ServiceBroker } from "moleculer";
-import { messageOf } from "./lib/errors.ts";
+import { MolecartError, messageOf } from "./lib/errors.ts";
 
 /** A service that needs something says so: each check passes or throws. */
 export interface HealthCheckedService extends Service {
   healthChecks?: Record<string, () => Promise<void>>;
 }
 
-export type CheckResult = { status: "ok" } | { status: "failed"; error: string };
+/** Thrown by a check: something is missing without which this node still does most of its work. */
+export class Degraded extends MolecartError {
+  readonly retryable = true;
+  constructor(what: string) {
+    super("DEGRADED", 503, `${what} is not available at the moment`, { what });
+  }
+}
+
+export type CheckResult = { status: "ok" } | { status: "degraded" | "failed"; error: string };
 
 export interface HealthReport {
-  status: "ok" | "unavailable";
+  /** degraded: ready for work all the same. */
+  status: "ok" | "degraded" | "unavailable";
   /** By the name of what is needed. The errors are for operators: they may name hosts. */
   checks: Record<string, CheckResult>;
 }
@@ -26,7 +35,7 @@ const within = async (check: () => Promise<void>, deadlineMs: number): Promise<C
     await Promise.race([check(), late]);
     return { status: "ok" };
   } catch (error) {
-    return { status: "failed", error: messageOf(error) };
+    return { status: error instanceof Degraded ? "degraded" : "failed", error: messageOf(error) };
   } finally {
     clearTimeout(timer);
   }
@@ -44,6 +53,7 @@ export const checkHealth = async (broker: ServiceBroker, deadlineMs: number = HE
   const results = await Promise.all(
     Object.entries(checks).map(async ([name, check]) => [name, await within(check, deadlineMs)] as const),
   );
-  const healthy = results.every(([, { status }]) => status === "ok");
-  return { status: healthy ? "ok" : "unavailable", checks: Object.fromEntries(results) };
+  const has = (status: CheckResult["status"]): boolean => results.some(([, result]) => result.status === status);
+  const status = has("failed") ? "unavailable" : has("degraded") ? "degraded" : "ok";
+  return { status, checks: Object.fromEntries(results) };
 };

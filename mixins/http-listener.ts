@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { ConfigurationError } from "./lib/errors.ts";
 
@@ -11,6 +11,10 @@ export interface HttpListenerOptions {
   handle(request: IncomingMessage, response: ServerResponse): void;
   /** A connection could not be accepted (the process has too many files open); the listener goes on. */
   onError(error: Error): void;
+  /** Tighter limits than the usual ones. */
+  limits?: ServerOptions;
+  /** Gets the server before it listens, for what `handle` never sees: requests that cannot be read as such. */
+  prepare?(server: Server): void;
 }
 
 export interface HttpListener {
@@ -81,9 +85,11 @@ export const openHttpListener = async (options: HttpListenerOptions): Promise<Ht
       requestTimeout: REQUEST_TIMEOUT_MS,
       connectionsCheckingInterval: CONNECTIONS_CHECK_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      ...options.limits,
     },
     options.handle,
   );
+  options.prepare?.(server);
   const unused = trackUnused(server);
   await listen(server, options);
   const { address, family, port } = server.address() as { address: string; family: string; port: number };

@@ -32,7 +32,7 @@ const answer = async (broker: ServiceBroker, { method, url }: IncomingMessage, r
   }
   if (path === "/health/live") return send(response, 200, { status: "ok" });
   const report = await checkHealth(broker);
-  send(response, report.status === "ok" ? 200 : 503, report);
+  send(response, report.status === "unavailable" ? 503 : 200, report);
 };
 
 /** Answers /health/live and /health/ready of this node on HOST:HEALTH_PORT, where that is set, from before the services start

@@ -1,3 +1,4 @@
+import { Degraded } from "@molecart/mixins/health.ts";
 import { Unavailable } from "@molecart/mixins/lib/errors.ts";
 import type { ServiceBroker } from "moleculer";
 import type { Route } from "./route.ts";
@@ -9,16 +10,20 @@ interface Registry {
 /** `v1.orders.create` -> `v1.orders` */
 const serviceOf = (action: string): string => action.slice(0, action.lastIndexOf("."));
 
-/** The gateway is of use when it sees the services of its routes; one check per service, so that a missing one is named. */
+/** The gateway starts its work when it has seen every service of its routes, one check per service, so that a missing one is
+ *  named. A service that goes away later takes its own routes with it and leaves the others: the shop is degraded, not down. */
 export const readinessChecks = (broker: ServiceBroker, routes: readonly Route[]): Record<string, () => Promise<void>> => {
   const registry = broker.registry as unknown as Registry;
   const names = [...new Set(routes.flatMap(({ uses }) => uses.map(serviceOf)))].sort();
+  const seen = new Set<string>();
   return Object.fromEntries(
     names.map((name) => [
       `service ${name}`,
       async () => {
         const visible = registry.getServiceList({ onlyAvailable: true, skipInternal: true });
-        if (!visible.some(({ fullName }) => fullName === name)) throw new Unavailable(`service ${name}`);
+        if (visible.some(({ fullName }) => fullName === name)) seen.add(name);
+        else if (seen.has(name)) throw new Degraded(`service ${name}`);
+        else throw new Unavailable(`service ${name}`);
       },
     ]),
   );

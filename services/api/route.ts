@@ -6,6 +6,7 @@ import {
   type Actions,
   contracts,
 } from "@molecart/mixins/contracts/index.ts";
+import type { CheckResult, HealthReport } from "@molecart/mixins/health.ts";
 import type { PricingRules } from "@molecart/mixins/lib/pricing.ts";
 import type { Static, TSchema, TUndefined } from "typebox";
 
@@ -30,7 +31,7 @@ export interface Desk {
   /** A part of an answer was left out. */
   reportPart(part: string, error: unknown): void;
   /** Of this node: what its services need, and whether the gateway sees the services of its routes. */
-  checkHealth(): Promise<{ status: "ok" | "unavailable"; checks: Record<string, { status: "ok" | "failed" }> }>;
+  checkHealth(): Promise<{ status: HealthReport["status"]; checks: Record<string, { status: CheckResult["status"] }> }>;
 }
 
 /** The schema of each name that a path may hold. */

@@ -1,8 +1,7 @@
-import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
+import { type HttpListener, openHttpListener } from "@molecart/mixins/http-listener.ts";
 import { newTraceparent, withCorrelation } from "@molecart/mixins/lib/correlation.ts";
-import { ConfigurationError, messageOf } from "@molecart/mixins/lib/errors.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
 import { BadRequest, problemOf } from "./problem.http.ts";
 
@@ -30,20 +29,13 @@ export interface Route {
 export interface ListenerOptions {
   host: string;
   port: number;
-  /** The setting that a wrong port is blamed on. */
-  portSetting: string;
+  /** The setting that holds the port, for the error message. */
+  variable: string;
   /** `*` or origins. */
   corsOrigins: readonly string[];
   routes: readonly Route[];
   /** A fault of ours. Gets neither bodies nor paths. */
   onFault(error: unknown): void;
-}
-
-export interface HttpListener {
-  /** The one in use, also when 0 was asked for. */
-  readonly port: number;
-  /** Takes no new requests; those in hand have a moment to end. */
-  close(): Promise<void>;
 }
 
 /** A card is 100 bytes, an event of a provider some 1 000. */
@@ -52,14 +44,14 @@ const MAX_HEADER_BYTES = 8_192;
 /** A client that sends slower than this holds a connection for nothing. */
 const HEADERS_TIMEOUT_MS = 5_000;
 const REQUEST_TIMEOUT_MS = 10_000;
-const KEEP_ALIVE_MS = 5_000;
 /** How often the timeouts above are looked at. */
 const TIMEOUT_CHECK_MS = 1_000;
-const CLOSE_GRACE_MS = 2_000;
+/** A database that fails over is back after some seconds. */
+const RETRY_AFTER_SECONDS = "3";
 /** How long a browser may remember what it is allowed. */
 const PREFLIGHT_SECONDS = 600;
 
-const REQUEST_ID = /^[A-Za-z0-9_.:-]{1,64}$/;
+const REQUEST_ID = /^[A-Za-z0-9_.:-]{1,128}$/;
 /** A request id is written into logs, so what could be a card's number is none. */
 const CARD_LIKE = /^[0-9.:_-]{12,24}$/;
 
@@ -69,7 +61,7 @@ const requestIdOf = ({ headers }: IncomingMessage): string => {
 };
 
 const readBody = async (request: IncomingMessage): Promise<Buffer> => {
-  const tooLarge = () => new BadRequest(413, `The body must not be larger than ${MAX_BODY_BYTES} bytes`);
+  const tooLarge = () => new BadRequest("BODY_TOO_LARGE", `The body must not be larger than ${MAX_BODY_BYTES} bytes`);
   if (Number(request.headers["content-length"] ?? 0) > MAX_BODY_BYTES) throw tooLarge();
   const chunks: Buffer[] = [];
   let size = 0;
@@ -109,14 +101,14 @@ const refuseConnection = (error: Error & { code?: string }, socket: Duplex): voi
   }
   const refusal =
     error.code === "ERR_HTTP_REQUEST_TIMEOUT"
-      ? new BadRequest(408, "The request took too long to arrive")
+      ? new BadRequest("REQUEST_TIMEOUT", "The request took too long to arrive")
       : error.code === "HPE_HEADER_OVERFLOW"
-        ? new BadRequest(431, `The headers must not be larger than ${MAX_HEADER_BYTES} bytes`)
-        : new BadRequest(400, "This is not an HTTP request");
+        ? new BadRequest("HEADERS_TOO_LARGE", `The headers must not be larger than ${MAX_HEADER_BYTES} bytes`)
+        : new BadRequest("MALFORMED_REQUEST", "This is not an HTTP request");
   const problem = problemOf(refusal, newId());
   const body = JSON.stringify(problem);
   const answer = [
-    `HTTP/1.1 ${problem.status} ${problem.title}`,
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
     "Content-Type: application/problem+json",
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-Id: ${problem.requestId}`,
@@ -130,7 +122,7 @@ const refuseConnection = (error: Error & { code?: string }, socket: Duplex): voi
 /** Opens a small HTTP server: bounded bodies, headers and times, a request id and, where something is wrong, an
  *  `application/problem+json` on every answer. It logs no request. Throws ConfigurationError when the port cannot be had. */
 export const openListener = async (options: ListenerOptions): Promise<HttpListener> => {
-  const { host, port, portSetting, corsOrigins, routes, onFault } = options;
+  const { host, port, variable, corsOrigins, routes, onFault } = options;
   let closing = false;
 
   const find = (request: IncomingMessage) => {
@@ -142,10 +134,11 @@ export const openListener = async (options: ListenerOptions): Promise<HttpListen
 
   const answer = async (request: IncomingMessage, found: ReturnType<typeof find>): Promise<HttpAnswer> => {
     const { path, here, route } = found;
-    if (here.length === 0) throw new BadRequest(404, "There is nothing here");
-    if (route === undefined) throw new BadRequest(405, `Allowed: ${here.map(({ method }) => method).join(", ")}`);
+    if (here.length === 0) throw new BadRequest("NOT_FOUND", "There is nothing here");
+    if (route === undefined)
+      throw new BadRequest("METHOD_NOT_ALLOWED", `Allowed: ${here.map(({ method }) => method).join(", ")}`);
     if (request.headers.expect !== undefined && !/^100-continue$/i.test(request.headers.expect))
-      throw new BadRequest(417, "No such expectation can be met");
+      throw new BadRequest("EXPECTATION_FAILED", "No such expectation can be met");
     const [, ...groups] = route.path.exec(path) as RegExpExecArray;
     return route.handle({ headers: request.headers, groups, body: () => readBody(request) });
   };
@@ -189,52 +182,44 @@ export const openListener = async (options: ListenerOptions): Promise<HttpListen
       if (problem.status === 500 && !request.destroyed)
         withCorrelation({ requestId, traceparent: newTraceparent() }, () => onFault(error));
       const allow = problem.status === 405 && { allow: found.here.map(({ method }) => method).join(", ") };
+      const later = problem.status === 503 && { "retry-after": RETRY_AFTER_SECONDS };
       write(
         request,
         response,
         { status: problem.status, body: problem },
-        { ...headers, ...allow, "content-type": "application/problem+json" },
+        { ...headers, ...allow, ...later, "content-type": "application/problem+json" },
       );
     }
   };
 
-  const server = createServer({
-    maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    connectionsCheckingInterval: TIMEOUT_CHECK_MS,
-    // Node would refuse by itself, without a request id; the host does not matter here.
-    requireHostHeader: false,
-  });
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     handle(request, response).catch((error) => {
       onFault(error);
       request.destroy();
     });
   };
-  server.on("request", serve);
-  server.on("checkExpectation", serve);
-  server.on("clientError", refuseConnection);
 
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", (error: Error & { code?: string }) => {
-      const inUse = error.code === "EADDRINUSE";
-      const why = inUse ? "is in use by another program" : `cannot be opened: ${messageOf(error)}`;
-      reject(new ConfigurationError(portSetting, `port ${port} of ${host} ${why}`));
-    });
-    server.listen({ host, port }, resolve);
+  const listener = await openHttpListener({
+    variable,
+    host,
+    port,
+    handle: serve,
+    onError: onFault,
+    limits: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUT_CHECK_MS,
+      // Node would refuse by itself, without a request id; the host does not matter here.
+      requireHostHeader: false,
+    },
+    prepare: (server) => server.on("checkExpectation", serve).on("clientError", refuseConnection),
   });
-  server.removeAllListeners("error");
-  server.on("error", onFault);
-
   return {
-    port: (server.address() as AddressInfo).port,
-    close: async () => {
+    address: listener.address,
+    close: (graceMs) => {
       closing = true;
-      const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
-      await new Promise((resolve) => server.close(resolve));
-      clearTimeout(timer);
+      return listener.close(graceMs);
     },
   };
 };

@@ -1,9 +1,11 @@
 import { payments } from "@molecart/mixins/contracts/payments.ts";
 import { database } from "@molecart/mixins/database.mixin.ts";
+import { checkHealth } from "@molecart/mixins/health.ts";
+import type { HttpListener } from "@molecart/mixins/http-listener.ts";
 import { implement } from "@molecart/mixins/implement.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
-import { type HttpListener, openListener } from "./listener.http.ts";
+import { openListener } from "./listener.http.ts";
 import { PaymentNotFound } from "./payment.errors.ts";
 import { charge, hearProvider, type PaymentDesk, react, refund } from "./payment.operations.ts";
 import { findPaymentOf } from "./payment.repository.ts";
@@ -11,9 +13,12 @@ import type { PaymentsTables } from "./payment.table.ts";
 import { maySee, toPayment } from "./payment.ts";
 import { PROVIDER_LEASE_MS, paymentsConfig } from "./payments.config.ts";
 import type { PaymentProvider } from "./provider.ts";
-import { type HealthChecks, paymentRoutes } from "./routes.http.ts";
+import { paymentRoutes } from "./routes.http.ts";
 import { type SandboxProvider, sandboxProvider } from "./sandbox.provider.ts";
 import { sandboxWebhookSecret } from "./sandbox.secret.ts";
+
+/** Requests in hand when the service stops: a token or an event of the provider is stored within milliseconds. */
+const CLOSE_GRACE_MS = 2_000;
 
 export default implement(payments, {
   mixins: [database<PaymentsTables>({ name: "payments", migrations: new URL("./migrations/", import.meta.url) })],
@@ -101,21 +106,21 @@ export default implement(payments, {
     this.listener = await openListener({
       host,
       port,
-      portSetting: "PAYMENTS_PORT",
+      variable: "PAYMENTS_PORT",
       corsOrigins,
       routes: paymentRoutes({
         provider: this.provider(),
         tokenize: this.sandbox().tokenize,
         onProviderEvent: (provider, event) => this.transaction((work) => hearProvider(work, provider, event)),
-        healthChecks: () => (this as unknown as { healthChecks: HealthChecks }).healthChecks,
+        checkHealth: () => checkHealth(this.broker),
       }),
       onFault: (error) => this.logger.error("Payments listener failed", { error: messageOf(error) }),
     });
-    this.logger.info("Payments listener is open", { host, port: this.listener.port });
+    this.logger.info("Payments listener is open", { address: this.listener.address });
   },
 
   async stopped() {
     this.stopping.abort();
-    await this.listener?.close();
+    await this.listener?.close(CLOSE_GRACE_MS);
   },
 });

@@ -53,7 +53,7 @@ const webhookData = {
 const ajv = new Ajv({ strict: true, strictTypes: false });
 const readable = <S extends TSchema>(schema: S, value: unknown): Static<S> => {
   if (!ajv.validate(schema, value))
-    throw new Refusal("VALIDATION_ERROR", 422, `Not an event of the sandbox: ${ajv.errorsText()}`);
+    throw new Refusal("VALIDATION_FAILED", 422, `Not an event of the sandbox: ${ajv.errorsText()}`);
   return value as Static<S>;
 };
 

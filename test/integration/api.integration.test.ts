@@ -645,6 +645,18 @@ describe("health", () => {
     await waitFor(async () => (await send("GET", "/health/ready", { at })).status === 200);
   });
 
+  test("a service that goes away after it was seen leaves the gateway ready, degraded and named", async () => {
+    alone = await openGateway();
+    const at = addressOf(alone);
+    expect((await send("GET", "/health/ready", { at })).body.status).toBe("ok");
+    await alone.destroyService(alone.getLocalService("v1.notifications") as never);
+    const ready = await send("GET", "/health/ready", { at });
+    expect(ready).toMatchObject({
+      status: 200,
+      body: { status: "degraded", checks: { "service v1.notifications": { status: "degraded" } } },
+    });
+  });
+
   test("a local service's failing check is named without its reason", async () => {
     alone = await openGateway();
     Object.assign(alone.getLocalService("v1.orders") as object, {

@@ -373,9 +373,9 @@ describe("A NeDB file", () => {
   const warnings: string[] = [];
   let file: string;
 
-  const open = async (): Promise<DocumentStore> => {
+  const open = async (unique = true): Promise<DocumentStore> => {
     const log = { warn: (message: string) => void warnings.push(message) };
-    const store = await openNedb({ file: () => file, collections: { things: [{ fields: ["slug"], unique: true }] }, log });
+    const store = await openNedb({ file: () => file, collections: { things: [{ fields: ["slug"], unique }] }, log });
     stores.push(store);
     return store;
   };
@@ -431,6 +431,14 @@ describe("A NeDB file", () => {
     await documentsOf(second).insert(thing("b"));
     await second.close();
     expect((await documentsOf(await open()).find({ sort: ["_id"] })).map(({ _id }) => _id)).toEqual(["a", "b"]);
+  });
+
+  test("takes over a change of its indexes", async () => {
+    const first = await open(false);
+    await documentsOf(first).insertMany([thing("a", { slug: "s" }), thing("b", { slug: "t" })]);
+    await first.close();
+    const second = await open();
+    await expect(documentsOf(second).insert(thing("c", { slug: "s" }))).rejects.toBeInstanceOf(DuplicateKey);
   });
 
   test("is refused when it is damaged in the middle", async () => {

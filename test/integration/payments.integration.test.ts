@@ -6,13 +6,13 @@ import { brokerOptions } from "@molecart/mixins/broker-options.ts";
 import type { EventName } from "@molecart/mixins/contracts/index.ts";
 import type { Database } from "@molecart/mixins/database/database.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
+import type { HttpListener } from "@molecart/mixins/http-listener.ts";
 import type { Environment } from "@molecart/mixins/lib/config.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
 import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import { sql } from "kysely";
 import { ServiceBroker } from "moleculer";
-import type { HttpListener } from "../../services/payments/listener.http.ts";
 import type { PaymentsTables } from "../../services/payments/payment.table.ts";
 import paymentsSchema from "../../services/payments/payments.service.ts";
 import type { PaymentProvider } from "../../services/payments/provider.ts";
@@ -84,7 +84,7 @@ const startShop = async (env: Environment): Promise<Shop> => {
     throw error;
   });
   const service = broker.getLocalService("v1.payments") as unknown as PaymentsService;
-  return { broker, service, clock, log, url: `http://127.0.0.1:${service.listener.port}` };
+  return { broker, service, clock, log, url: service.listener.address };
 };
 
 const cardOf = (number: string) => ({ number, expMonth: 12, expYear: new Date().getUTCFullYear() + 2, cvc: "123" });
@@ -585,7 +585,7 @@ for (const { world: name, servers, open } of worlds) {
       test("that is signed but unreadable is refused", async () => {
         const answer = await actors.webhook({ id: "evt_1", type: "charge.succeeded", data: {} });
         expect(answer.status).toBe(422);
-        expect(await answer.json()).toMatchObject({ code: "VALIDATION_ERROR" });
+        expect(await answer.json()).toMatchObject({ code: "VALIDATION_FAILED" });
       });
     });
 
@@ -618,7 +618,7 @@ describe("The payments listener", () => {
     expect(response.headers.get("content-type")).toBe("application/problem+json");
     const problem = (await response.json()) as Record<string, unknown>;
     expect(problem).toMatchObject({
-      type: "about:blank",
+      type: `urn:molecart:problem:${String(problem.code).toLowerCase().replaceAll("_", "-")}`,
       status: response.status,
       requestId: response.headers.get("x-request-id"),
     });
@@ -643,8 +643,8 @@ describe("The payments listener", () => {
     ["a date in the past", { expYear: 2020 }, "INVALID_CARD", ["expYear"]],
     ["a code of the wrong length", { cvc: "1234" }, "INVALID_CARD", ["cvc"]],
     ["a card that is none of the sandbox's", { number: "4111111111111111" }, "CARD_NOT_SUPPORTED", ["number"]],
-    ["letters for a number", { number: "4242abcd42424242" }, "VALIDATION_ERROR", ["number"]],
-    ["fields missing and too many", { cvc: undefined, pin: "0000" }, "VALIDATION_ERROR", ["cvc", "pin"]],
+    ["letters for a number", { number: "4242abcd42424242" }, "VALIDATION_FAILED", ["number"]],
+    ["fields missing and too many", { cvc: undefined, pin: "0000" }, "VALIDATION_FAILED", ["cvc", "pin"]],
   ])("refuses %s, and names the field without the number", async (_, changes, code, paths) => {
     const card = { ...cardOf(CARDS.succeeds), ...changes };
     const response = await post(`${shop.url}/tokens`, card);
@@ -659,7 +659,7 @@ describe("The payments listener", () => {
   test("never repeats a body that it cannot read", async () => {
     const response = await post(`${shop.url}/tokens`, '{"number":4242424242424242 "cvc"}');
     const text = await response.clone().text();
-    expect(await problemOf(response)).toMatchObject({ status: 400, code: "BAD_REQUEST" });
+    expect(await problemOf(response)).toMatchObject({ status: 400, code: "MALFORMED_JSON" });
     expect(text).not.toContain("4242");
   });
 
@@ -668,7 +668,7 @@ describe("The payments listener", () => {
     expect(await problemOf(typed)).toMatchObject({ status: 415, code: "UNSUPPORTED_MEDIA_TYPE" });
 
     const large = await post(`${shop.url}/tokens`, { ...cardOf(CARDS.succeeds), more: "x".repeat(10_000) });
-    expect(await problemOf(large)).toMatchObject({ status: 413, code: "PAYLOAD_TOO_LARGE" });
+    expect(await problemOf(large)).toMatchObject({ status: 413, code: "BODY_TOO_LARGE" });
 
     const chunks = Array.from({ length: 12 }, () => Buffer.alloc(1_000, "x"));
     const streamed = await fetch(`${shop.url}/tokens`, {
@@ -678,7 +678,7 @@ describe("The payments listener", () => {
       duplex: "half",
       signal: AbortSignal.timeout(5_000),
     } as RequestInit);
-    expect(await problemOf(streamed)).toMatchObject({ status: 413, code: "PAYLOAD_TOO_LARGE" });
+    expect(await problemOf(streamed)).toMatchObject({ status: 413, code: "BODY_TOO_LARGE" });
   });
 
   test("says what is not there and what is not allowed", async () => {
@@ -702,7 +702,7 @@ describe("The payments listener", () => {
   test("answers what is not HTTP with a problem too", async () => {
     const answer = await new Promise<string>((resolve, reject) => {
       let text = "";
-      const socket = connect(shop.service.listener.port, "127.0.0.1", () => socket.write("GET tokens\r\n\r\n"));
+      const socket = connect(Number(new URL(shop.url).port), "127.0.0.1", () => socket.write("GET tokens\r\n\r\n"));
       socket.setEncoding("utf8").on("data", (part) => {
         text += part;
       });
@@ -710,7 +710,7 @@ describe("The payments listener", () => {
     });
     expect(answer).toMatch(/^HTTP\/1\.1 400 Bad Request\r\n/);
     expect(answer).toMatch(/\r\nX-Request-Id: [0-9a-f-]{36}\r\n/);
-    expect(answer).toContain('"code":"BAD_REQUEST"');
+    expect(answer).toContain('"code":"MALFORMED_REQUEST"');
   });
 
   test("lets browsers of the listed origins get tokens, and nothing else", async () => {
@@ -731,27 +731,28 @@ describe("The payments listener", () => {
   });
 
   test("says whether it lives and whether it is ready", async () => {
-    expect(await (await fetch(`${shop.url}/health/live`)).json()).toEqual({ status: "up" });
+    expect(await (await fetch(`${shop.url}/health/live`)).json()).toEqual({ status: "ok" });
     const ready = await fetch(`${shop.url}/health/ready`);
     expect(ready.status).toBe(200);
-    expect(await ready.json()).toMatchObject({ status: "up", dependencies: { "payments database": { status: "up" } } });
+    expect(await ready.json()).toMatchObject({ status: "ok", checks: { "payments database": { status: "ok" } } });
 
     const service = shop.service as unknown as { healthChecks: Record<string, () => Promise<void>> };
     const healthy = service.healthChecks;
-    service.healthChecks = { ...healthy, "payments database": () => Promise.reject(new Error("gone")) };
+    service.healthChecks = { ...healthy, "payments database": () => Promise.reject(new Error("secret-host is gone")) };
     const unready = await fetch(`${shop.url}/health/ready`);
     service.healthChecks = healthy;
     expect(unready.status).toBe(503);
+    expect(await unready.clone().text()).not.toContain("secret-host");
     expect(await unready.json()).toMatchObject({
-      status: "down",
-      dependencies: { "payments database": { status: "down", error: "gone" } },
+      status: "unavailable",
+      checks: { "payments database": { status: "failed" } },
     });
   });
 
   test("refuses a port that is taken, by the setting's name", async () => {
-    const port = String(shop.service.listener.port);
+    const port = new URL(shop.url).port;
     await expect(startShop({ DATA_DIR: temporaryDataDir(), PAYMENTS_PORT: port })).rejects.toThrow(
-      `PAYMENTS_PORT: port ${port} of 127.0.0.1 is in use`,
+      `PAYMENTS_PORT: port ${port} on 127.0.0.1 is in use`,
     );
   });
 });

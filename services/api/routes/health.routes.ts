@@ -4,8 +4,8 @@ import { answerRoute } from "../route.ts";
 
 const Live = Exactly({ status: Type.Literal("ok") });
 const Ready = Exactly({
-  status: Type.Enum(["ok", "unavailable"]),
-  checks: Type.Record(Type.String(), Exactly({ status: Type.Enum(["ok", "failed"]) })),
+  status: Type.Enum(["ok", "degraded", "unavailable"]),
+  checks: Type.Record(Type.String(), Exactly({ status: Type.Enum(["ok", "degraded", "failed"]) })),
 });
 
 export const healthRoutes = [
@@ -26,10 +26,10 @@ export const healthRoutes = [
     root: true,
     access: "public",
     status: 200,
-    summary: "Whether the gateway and what it needs are there, each by name; 503 if something is not",
+    summary: "Whether the gateway and what it needs are there, each by name; 503 if it cannot work",
     uses: [],
     result: Ready,
     answer: (desk) => desk.checkHealth(),
-    statusOf: ({ status }) => (status === "ok" ? 200 : 503),
+    statusOf: ({ status }) => (status === "unavailable" ? 503 : 200),
   }),
 ];
