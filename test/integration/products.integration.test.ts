@@ -375,6 +375,10 @@ describeWith(["mongo", "nats"], "Brokers with one catalogue", () => {
       startNode("listening", 3_600),
       startNode("looking", 1),
     ]);
+    await eventually(() => {
+      const [list] = writing.registry.getEventList({ withEndpoints: true }).filter(({ name }) => name === "products.changed");
+      expect(list?.endpoints).toHaveLength(3);
+    });
     // A broker prefers its own service, so an answer says what this broker shows.
     const shownBy = async (node: ServiceBroker, productId: string) => [
       (await call(node, "v1.products.search", { limit: 10 })).total,
