@@ -20,13 +20,15 @@ export const deadlines: Invariant = {
   },
 };
 
-const jobsOf = (view: View, service: string): Map<string, JobFact> =>
-  new Map((view.messaging.get(service)?.jobs ?? []).map((job) => [job.aggregateId, job]));
+const paymentDeadlines = (view: View): Map<string, JobFact> =>
+  new Map(
+    (view.messaging.get("orders")?.jobs ?? []).filter(({ kind }) => kind === "payment-due").map((job) => [job.aggregateId, job]),
+  );
 
 const checkOrders = (view: View): Finding => {
   const open = (view.orders?.orders ?? []).filter(isOpen);
   const { paymentDueMs = 0 } = view.orders ?? ({} as Partial<OrdersFacts>);
-  const jobs = jobsOf(view, "orders");
+  const jobs = paymentDeadlines(view);
   const offences: Offence[] = [];
   const pending: Pending[] = [];
   for (const order of open) {

@@ -74,8 +74,9 @@ const withoutEffect = (view: View, order: OrderFact, transitions: Transitions): 
       values: `it is ${order.status}, and should be ${(transitions[order.status]?.[type] ?? []).at(-1)}`,
     }));
 
-/** A part of the money that goes back leaves an order where it is. */
+/** A part of the money that goes back leaves an order where it is. Which refund made it whole is known when all have arrived. */
 const isRefundedInFull = (view: View, { id, total }: OrderFact): boolean =>
+  view.isAtRest(id) &&
   view.sent("payments", id, "payment.refunded").reduce((sum, { amount }) => sum + (amount ?? 0), 0) >= total.amount;
 
 const ANNOUNCED = { confirmed: "order.confirmed", cancelled: "order.cancelled" } as const;
