@@ -46,8 +46,8 @@ for (const { world: name, servers, open } of worlds) {
         new Date().toISOString(),
       ) as Envelope;
     const failureOf = (orderId: string) => {
-      const { customer } = orderData(orderId, []);
-      const data: EventData<"payment.failed"> = { orderId, paymentId: newId(), code: "card_declined", customer };
+      const { customer, number } = orderData(orderId, []);
+      const data: EventData<"payment.failed"> = { orderId, number, paymentId: newId(), code: "card_declined", customer };
       return newEnvelope("payment.failed", orderId, data, new Date().toISOString()) as Envelope;
     };
     const happens = async (envelope: Envelope) => {

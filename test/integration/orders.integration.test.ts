@@ -57,17 +57,25 @@ for (const { world: name, servers, open } of worlds) {
       paid: (order: Order) =>
         stage.publish("payment.completed", order.id, {
           orderId: order.id,
+          number: order.number,
           paymentId: "p1",
           amount: order.totals.total,
           card: { brand: "visa", last4: "4242" },
           customer,
         }),
       failed: (order: Order) =>
-        stage.publish("payment.failed", order.id, { orderId: order.id, paymentId: "p1", code: "card_declined", customer }),
+        stage.publish("payment.failed", order.id, {
+          orderId: order.id,
+          number: order.number,
+          paymentId: "p1",
+          code: "card_declined",
+          customer,
+        }),
       dispatched: (order: Order) => stage.publish("shipment.dispatched", order.id, parcel(order)),
     };
     const parcel = (order: Order): EventData<"shipment.dispatched"> => ({
       orderId: order.id,
+      number: order.number,
       shipmentId: "s1",
       carrier: "DHL",
       trackingNumber: "T1",

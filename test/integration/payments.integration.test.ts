@@ -252,8 +252,9 @@ for (const { world: name, servers, open } of worlds) {
         const orderId = await actors.orderedWith(CARDS.mastercard);
         const { id } = await reaches(orderId, "completed");
         const card = { brand: "mastercard", last4: "4444" };
+        const { number } = orderData(orderId, []);
         expect(await sentOf(orderId)).toEqual([
-          { type: "payment.completed", data: { orderId, paymentId: id, amount: AMOUNT, card, customer } },
+          { type: "payment.completed", data: { orderId, number, paymentId: id, amount: AMOUNT, card, customer } },
         ]);
         await expectBooks(orderId, 2_000);
 
@@ -261,7 +262,16 @@ for (const { world: name, servers, open } of worlds) {
           orderId,
           viewer: { userId: customer.id, roles: ["customer"] },
         });
-        expect(seen).toMatchObject({ id, orderId, status: "completed", amount: AMOUNT, card, refunded: null, failureCode: null });
+        expect(seen).toMatchObject({
+          id,
+          orderId,
+          status: "completed",
+          amount: AMOUNT,
+          card,
+          refunded: null,
+          refunds: [],
+          failureCode: null,
+        });
       });
 
       test("is charged once, however often and in whatever order it is heard of", async () => {
@@ -293,7 +303,9 @@ for (const { world: name, servers, open } of worlds) {
       ])("fails with card %s, and nothing is booked", async (card, code) => {
         const orderId = await actors.orderedWith(card);
         const { id } = await reaches(orderId, "failed");
-        expect(await sentOf(orderId)).toEqual([{ type: "payment.failed", data: { orderId, paymentId: id, code, customer } }]);
+        const { number } = orderData(orderId, []);
+        const data = { orderId, number, paymentId: id, code, customer };
+        expect(await sentOf(orderId)).toEqual([{ type: "payment.failed", data }]);
         await expectBooks(orderId, 0);
         // Orders cancels then, and payments hears of it: nothing is left to do.
         await happens(cancelled(orderId));
@@ -434,13 +446,17 @@ for (const { world: name, servers, open } of worlds) {
         await eventually(async () => expect((await atProvider(orderId)).charges).toHaveLength(1));
         await happens(cancelled(orderId));
         expect((await actors.rowOf(orderId)).status).toBe("charging");
-        const { id, refund_id } = await reaches(orderId, "refunded");
+        const { id } = await reaches(orderId, "refunded");
+        const [refund] = await actors.db().selectFrom("refund").selectAll().where("order_id", "=", orderId).execute();
         expect(await sentTypes(orderId)).toEqual(["payment.completed", "payment.refunded"]);
         expect((await sentOf(orderId))[1]?.data).toEqual({
           orderId,
           paymentId: id,
-          refundId: refund_id,
+          number: orderData(orderId, []).number,
+          refundId: refund?.id,
           amount: AMOUNT,
+          refundedTotal: AMOUNT,
+          full: true,
           customer,
           reason: "changed_mind",
         });
