@@ -116,8 +116,8 @@ export class SqliteBus implements EventBus {
       if (changes > 0) this.#statements.deliverPast.run(name, Date.now(), options.event);
     });
     const subscription = new SqliteSubscription(options, {
-      due: (limit) => this.#statements.due.all(name, Date.now(), limit) as unknown as DueRow[],
-      nextDue: () => (this.#statements.nextDue.get(name, Date.now()) as { due_at: number | null }).due_at,
+      due: (now, limit) => this.#statements.due.all(name, now, limit) as unknown as DueRow[],
+      nextDue: (now) => (this.#statements.nextDue.get(name, now) as { due_at: number | null }).due_at,
       ack: (seq) => this.#ack(name, seq, subscription),
       retry: (seq, delayMs) => this.#statements.retry.run(Date.now() + Math.round(delayMs), name, seq),
     });
@@ -184,8 +184,8 @@ export class SqliteBus implements EventBus {
 }
 
 interface Source {
-  due(limit: number): DueRow[];
-  nextDue(): number | null;
+  due(now: number, limit: number): DueRow[];
+  nextDue(now: number): number | null;
   ack(seq: number): void;
   retry(seq: number, delayMs: number): void;
 }
@@ -222,12 +222,14 @@ class SqliteSubscription {
     const free = this.#options.concurrency - this.#inHand.size;
     if (free <= 0) return;
     // Rows in hand and rows being settled are still in the table: ask for as many more.
-    const rows = this.#source.due(free + this.#inHand.size + this.settling.size);
+    // One moment for both questions: what comes due between two of them would be found by neither, and sleep on.
+    const now = Date.now();
+    const rows = this.#source.due(now, free + this.#inHand.size + this.settling.size);
     for (const row of rows) {
       if (this.#inHand.size >= this.#options.concurrency) return;
       if (!this.#inHand.has(row.seq) && !this.settling.has(row.seq)) this.#take(row);
     }
-    const nextDue = this.#source.nextDue();
+    const nextDue = this.#source.nextDue(now);
     const sleepMs = nextDue === null ? MAX_SLEEP_MS : Math.min(Math.max(nextDue - Date.now(), 1), MAX_SLEEP_MS);
     this.#timer = setTimeout(() => this.wake(), sleepMs).unref();
   }

@@ -190,6 +190,40 @@ for (const { world: name, servers, open } of worlds) {
       });
     });
 
+    describe("a return", () => {
+      const returned = (orderId: string, ...lines: (Line & { restock: boolean })[]) => {
+        const { customer, number } = orderData(orderId, []);
+        const refundAmount = { amount: 0, currency: "EUR" };
+        const data: EventData<"return.received"> = { orderId, number, returnId: newId(), customer, lines, refundAmount };
+        return newEnvelope("return.received", orderId, data, new Date().toISOString()) as Envelope;
+      };
+
+      test("puts back what is as good as new, once, and writes off the rest", async () => {
+        const sku = await stocked(5);
+        const orderId = newId();
+        await created(orderId, { sku, quantity: 3 });
+        await confirmed(orderId);
+        const event = returned(orderId, { sku, quantity: 1, restock: true }, { sku, quantity: 2, restock: false });
+        await Promise.all([happens(event), happens(event)]);
+        expect(await rowOf(sku)).toMatchObject({ on_hand: 3, reserved: 0, sold: 3 });
+        expect(await movementsOf(orderId)).toEqual([
+          { sku, kind: "sold", quantity: -3 },
+          { sku, kind: "returned", quantity: 1 },
+        ]);
+        await expectBalancedBooks([sku]);
+      });
+
+      test("may overtake the confirmation of its order", async () => {
+        const sku = await stocked(1);
+        const orderId = newId();
+        await created(orderId, { sku, quantity: 1 });
+        await happens(returned(orderId, { sku, quantity: 1, restock: true }));
+        await confirmed(orderId);
+        expect(await rowOf(sku)).toMatchObject({ on_hand: 1, reserved: 0, sold: 1 });
+        await expectBalancedBooks([sku]);
+      });
+    });
+
     describe("events that overtake each other", () => {
       test.each([
         ["cancellation", cancelled],

@@ -18,9 +18,12 @@ const payment = (status: PaymentStatus, charge: ChargeResult | null = null): Sto
 });
 
 describe("The comparison with the provider", () => {
-  test.each<[PaymentStatus]>([["completed"], ["refunding"], ["refunded"]])("agrees on a %s payment that was charged", (status) => {
-    expect(compare(payment(status, booked), succeeded)).toBe("agree");
-  });
+  test.each<[PaymentStatus]>([["completed"], ["refunding"], ["refunded"]])(
+    "agrees on a %s payment that was charged",
+    (status) => {
+      expect(compare(payment(status, booked), succeeded)).toBe("agree");
+    },
+  );
 
   test.each([
     ["does not know", undefined],
