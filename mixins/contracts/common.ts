@@ -10,6 +10,9 @@ export const Quantity = Type.Integer({ minimum: 1, maximum: 999 });
 export const Email = Type.String({ format: "email", maxLength: 254 });
 export const Currency = Type.String({ pattern: "^[A-Z]{3}$" });
 
+/** Chosen by the client: the same key and request have one effect and one answer. */
+export const IdempotencyKey = Type.String({ minLength: 1, maxLength: 200, pattern: "^[\\x21-\\x7e]+$" });
+
 /** Minor units of one ISO 4217 currency. */
 export const Money = Exactly({
   amount: Type.Integer({ minimum: -9_007_199_254_740_991, maximum: 9_007_199_254_740_991 }),

@@ -1,5 +1,19 @@
 import { type Static, Type } from "typebox";
-import { Address, Customer, Exactly, Id, Money, Page, Paging, Quantity, Sku, Time, Totals, Viewer } from "./common.ts";
+import {
+  Address,
+  Customer,
+  Exactly,
+  Id,
+  IdempotencyKey,
+  Money,
+  Page,
+  Paging,
+  Quantity,
+  Sku,
+  Time,
+  Totals,
+  Viewer,
+} from "./common.ts";
 import { contract } from "./contract.ts";
 
 const STATUSES = ["pending", "reserved", "paid", "confirmed", "shipped", "delivered", "cancelled", "refunded"] as const;
@@ -32,6 +46,37 @@ export const Order = Exactly({
 export type Order = Static<typeof Order>;
 
 const Reason = Type.String({ minLength: 1, maxLength: 500 });
+
+const RETURN_STATUSES = ["requested", "received", "refunded", "rejected"] as const;
+export type ReturnStatus = (typeof RETURN_STATUSES)[number];
+
+const ReturnedLine = Exactly({ sku: Sku, quantity: Quantity });
+
+/** What has come back of a SKU: put back on the shelf, or written off. A SKU may have one line of each. */
+export const ReceivedLine = Exactly({ sku: Sku, quantity: Quantity, restock: Type.Boolean() });
+export type ReceivedLine = Static<typeof ReceivedLine>;
+
+export const Return = Exactly({
+  id: Id,
+  orderId: Id,
+  status: Type.Enum(RETURN_STATUSES),
+  /** What the customer wants to send back. */
+  lines: Type.Array(ReturnedLine),
+  /** What has arrived; empty until it has. */
+  received: Type.Array(ReceivedLine),
+  reason: Type.String(),
+  /** Null unless it is rejected. */
+  rejection: Type.Union([Type.String(), Type.Null()]),
+  /** What the received lines are worth; once refunded, what was paid back for them. Null until they are received. */
+  refund: Type.Union([Money, Type.Null()]),
+  createdAt: Time,
+  updatedAt: Time,
+});
+export type Return = Static<typeof Return>;
+
+/** What every event of a return says of it. */
+const ReturnEvent = { orderId: Id, number: Type.String(), returnId: Id, customer: Customer };
+
 const EventLine = Type.Object({
   sku: Sku,
   productId: Id,
@@ -71,7 +116,7 @@ export const orders = contract({
     create: {
       params: Exactly({
         customer: Customer,
-        idempotencyKey: Type.String({ minLength: 1, maxLength: 200, pattern: "^[\\x21-\\x7e]+$" }),
+        idempotencyKey: IdempotencyKey,
         paymentToken: Type.String({ minLength: 1, maxLength: 200 }),
         shippingAddress: Address,
         expectedTotal: Type.Optional(Money),
@@ -86,11 +131,43 @@ export const orders = contract({
     listAll: { params: Exactly({ status: Type.Optional(OrderStatus), ...Paging }), result: Page(Order), idempotent: true },
     /** Asks for the cancellation. Cancelled at once until confirmed; afterwards as soon as shipping has stopped the parcel. */
     cancel: { params: Exactly({ orderId: Id, viewer: Viewer, reason: Reason }), result: Order, idempotent: true },
+    /** Announces that something of a shipped order will be sent back. The same key and request answer the same return. */
+    requestReturn: {
+      params: Exactly({
+        orderId: Id,
+        viewer: Viewer,
+        idempotencyKey: IdempotencyKey,
+        lines: Type.Array(ReturnedLine, { minItems: 1, maxItems: 200 }),
+        reason: Reason,
+      }),
+      result: Return,
+      idempotent: true,
+    },
+    /** The returns of an order, oldest first. */
+    listReturns: {
+      params: Exactly({ orderId: Id, viewer: Viewer }),
+      result: Exactly({ items: Type.Array(Return) }),
+      idempotent: true,
+    },
+    /** Notes what has arrived and what becomes of it; its refund follows. A repeat with the same lines answers the same. */
+    receiveReturn: {
+      params: Exactly({ returnId: Id, lines: Type.Array(ReceivedLine, { minItems: 1, maxItems: 400 }) }),
+      result: Return,
+      idempotent: true,
+    },
+    /** Refuses a return that was requested. A repeat answers the same. */
+    rejectReturn: { params: Exactly({ returnId: Id, reason: Reason }), result: Return, idempotent: true },
   },
   events: {
     "order.created": Type.Object({ ...OrderEvent, shippingAddress: Address, paymentToken: Type.String() }),
     "order.confirmed": Type.Object({ ...OrderEvent, shippingAddress: Address }),
     "order.cancelled": Type.Object({ ...OrderEvent, reason: Type.String() }),
+    "return.received": Type.Object({
+      ...ReturnEvent,
+      lines: Type.Array(Type.Object({ sku: Sku, quantity: Quantity, restock: Type.Boolean() })),
+      refundAmount: Money,
+    }),
+    "return.rejected": Type.Object({ ...ReturnEvent, reason: Type.String() }),
   },
   errors: {
     ORDER_NOT_FOUND: "No such order, or it is somebody else's",
@@ -99,6 +176,10 @@ export const orders = contract({
     TOTAL_CHANGED: "The total is not the expected one: prices have changed",
     IDEMPOTENCY_KEY_REUSED: "The Idempotency-Key was used with another request",
     NOT_CANCELLABLE: "The order cannot be cancelled in its state",
+    NOT_RETURNABLE: "Nothing can be returned of an order that has not been shipped",
+    RETURN_TOO_LARGE: "More than what was bought and not returned yet, or than the return is about",
+    RETURN_NOT_FOUND: "No such return",
+    RETURN_CLOSED: "The return is received or rejected already",
     INVALID_CURSOR: "The cursor does not belong to this list",
   },
 });

@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { Customer, Exactly, Id, Money, Time, Viewer } from "./common.ts";
+import { Customer, Exactly, Id, IdempotencyKey, Money, NoParams, Time, Viewer } from "./common.ts";
 import { contract } from "./contract.ts";
 
 const STATUSES = ["awaiting", "charging", "completed", "failed", "voided", "refunding", "refunded"] as const;
@@ -8,18 +8,51 @@ export type PaymentStatus = (typeof STATUSES)[number];
 export const Card = Exactly({ brand: Type.String(), last4: Type.String({ pattern: "^[0-9]{4}$" }) });
 export type Card = Static<typeof Card>;
 
+const Reason = Type.String({ minLength: 1, maxLength: 500 });
+
+/** pending: promised, and on its way to the provider. succeeded: the provider has taken it, and it is booked. */
+export const Refund = Exactly({
+  id: Id,
+  orderId: Id,
+  amount: Money,
+  reason: Type.String(),
+  status: Type.Enum(["pending", "succeeded"]),
+  createdAt: Time,
+});
+export type Refund = Static<typeof Refund>;
+
 export const Payment = Exactly({
   id: Id,
   orderId: Id,
   status: Type.Enum(STATUSES),
   amount: Type.Union([Money, Type.Null()]),
+  /** What has been paid back so far; null while nothing has. */
   refunded: Type.Union([Money, Type.Null()]),
+  /** Oldest first. */
+  refunds: Type.Array(Refund),
   card: Type.Union([Card, Type.Null()]),
   failureCode: Type.Union([Type.String(), Type.Null()]),
   createdAt: Time,
   updatedAt: Time,
 });
 export type Payment = Static<typeof Payment>;
+
+/** What the books here and the provider's do not agree on. */
+const FINDINGS = ["charge_unknown", "charge_after_failure", "charge_stuck", "refund_stuck"] as const;
+export type FindingKind = (typeof FINDINGS)[number];
+export const Finding = Exactly({
+  paymentId: Id,
+  orderId: Id,
+  kind: Type.Enum(FINDINGS),
+  detail: Type.String(),
+  foundAt: Time,
+  /** When the reconciliation has last seen it. */
+  seenAt: Time,
+});
+export type Finding = Static<typeof Finding>;
+
+/** What every event of a payment says of it. */
+const PaymentEvent = { orderId: Id, number: Type.String(), paymentId: Id, customer: Customer };
 
 /** On the payments listener, never on the mesh. */
 export const NewToken = Exactly({
@@ -37,24 +70,48 @@ export const payments = contract({
   version: 1,
   actions: {
     getByOrder: { params: Exactly({ orderId: Id, viewer: Viewer }), result: Payment, idempotent: true },
+    /** Promises to pay back an amount, or all that is left, to staff. The same key and request answer the same refund. */
+    refund: {
+      params: Exactly({
+        orderId: Id,
+        viewer: Viewer,
+        idempotencyKey: IdempotencyKey,
+        amount: Type.Optional(Money),
+        reason: Reason,
+      }),
+      result: Refund,
+      idempotent: true,
+    },
+    /** What the reconciliation has found and nothing has settled yet: staff only, checked at the gateway. */
+    findings: { params: NoParams, result: Exactly({ items: Type.Array(Finding) }), idempotent: true },
   },
   events: {
-    "payment.completed": Type.Object({ orderId: Id, paymentId: Id, amount: Money, card: Card, customer: Customer }),
-    "payment.failed": Type.Object({ orderId: Id, paymentId: Id, code: Type.String(), customer: Customer }),
+    "payment.completed": Type.Object({ ...PaymentEvent, amount: Money, card: Card }),
+    "payment.failed": Type.Object({ ...PaymentEvent, code: Type.String() }),
+    /** One refund of possibly several. */
     "payment.refunded": Type.Object({
-      orderId: Id,
-      paymentId: Id,
+      ...PaymentEvent,
       refundId: Id,
       amount: Money,
-      customer: Customer,
+      /** With the refunds before it. */
+      refundedTotal: Money,
+      /** Everything that was captured has been paid back with it. */
+      full: Type.Boolean(),
       reason: Type.String(),
     }),
+    /** The money of a return is settled. `amount` is less than was asked for, or nothing, where it had been refunded before. */
+    "return.refunded": Type.Object({ orderId: Id, returnId: Id, amount: Money }),
   },
   errors: {
     PAYMENT_NOT_FOUND: "No such payment, or it is somebody else's",
+    NOT_REFUNDABLE: "Nothing of this payment can be refunded in its state",
+    REFUND_TOO_LARGE: "More than what was captured and is not refunded, or being refunded, yet",
+    IDEMPOTENCY_KEY_REUSED: "The Idempotency-Key was used with another request",
     INVALID_CARD: "The card's number, date or code is not valid",
     CARD_NOT_SUPPORTED: "The sandbox knows only its test cards",
     INVALID_SIGNATURE: "The webhook's signature is missing, wrong or too old",
     PROVIDER_NOT_FOUND: "No such payment provider",
+    /** Of events, never of an answer. */
+    NOT_CAPTURED_YET: "A return is to be refunded, but the payment is not captured here yet",
   },
 });

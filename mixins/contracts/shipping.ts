@@ -20,6 +20,8 @@ export type Shipment = Static<typeof Shipment>;
 
 const Parcel = {
   orderId: Id,
+  /** The order's, as its customer knows it. */
+  number: Type.String(),
   shipmentId: Id,
   carrier: Type.String(),
   trackingNumber: Type.String(),

@@ -3,6 +3,7 @@ import type { HealthReport } from "@molecart/mixins/health.ts";
 import type { Clock } from "@molecart/mixins/lib/clock.ts";
 import { isTraceparent, newTraceparent } from "@molecart/mixins/lib/correlation.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
+import { newId } from "@molecart/mixins/lib/ids.ts";
 import type { Context, Service } from "moleculer";
 import { admit } from "./access.ts";
 import type { ApiConfig } from "./api.config.ts";
@@ -15,7 +16,15 @@ import { type ProblemAnswer, problemOf } from "./problem.ts";
 import { addressKey, type WindowCounter } from "./rate-limit.ts";
 import { requestIdOf } from "./request-id.ts";
 import type { RouteChecks } from "./request-validation.ts";
-import { type AnyRequest, API_PREFIX, type Caller, type CallMesh, type Desk, type Route } from "./route.ts";
+import {
+  type AnyRequest,
+  API_PREFIX,
+  type Caller,
+  type CallMesh,
+  type Desk,
+  type IdempotencyKeyUse,
+  type Route,
+} from "./route.ts";
 
 /** What one gateway needs for its requests. */
 export interface Edge {
@@ -131,12 +140,15 @@ const readRequest = (route: Route, req: GatewayRequest, caller: Caller | undefin
     if (hasBody(req) && !JSON_TYPE.test(req.headers["content-type"] ?? "")) throw new UnsupportedMediaType();
     checks.body(body);
   }
-  const idempotencyKey = route.needsIdempotencyKey ? readIdempotencyKey(req.headers["idempotency-key"]) : undefined;
+  const idempotencyKey = route.idempotencyKey && readIdempotencyKey(req.headers["idempotency-key"], route.idempotencyKey);
   return { path, query, body, caller, cartId: undefined, idempotencyKey };
 };
 
-const readIdempotencyKey = (header: string | string[] | undefined): string => {
-  if (header === undefined || header === "") throw new IdempotencyKeyRequired();
+const readIdempotencyKey = (header: string | string[] | undefined, use: IdempotencyKeyUse): string => {
+  if (header === undefined || header === "") {
+    if (use === "optional") return newId();
+    throw new IdempotencyKeyRequired();
+  }
   if (typeof header !== "string" || !IDEMPOTENCY_KEY.test(header))
     throw new ValidationFailed([{ path: "Idempotency-Key", message: "must be 1 to 200 visible ASCII characters" }]);
   return header;

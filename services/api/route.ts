@@ -11,6 +11,7 @@ import type { Static, TSchema, TUndefined } from "typebox";
 
 /** Who may use a route. Staff may use what customers may. */
 export type Access = "public" | "guest-or-customer" | "customer" | "staff";
+export type IdempotencyKeyUse = "required" | "optional";
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
 /** Who calls, as the access token says. */
@@ -49,7 +50,7 @@ export interface RouteRequest<P extends string, A extends Access, B extends TSch
   caller: A extends "customer" | "staff" ? Caller : Caller | undefined;
   /** The customer's or the guest's. */
   cartId: A extends "guest-or-customer" ? string : undefined;
-  idempotencyKey: K extends true ? string : undefined;
+  idempotencyKey: K extends "required" | "optional" ? string : undefined;
 }
 
 interface Common<P extends string, A extends Access, B extends TSchema, Q extends TSchema, K> {
@@ -63,7 +64,8 @@ interface Common<P extends string, A extends Access, B extends TSchema, Q extend
   summary: string;
   body?: B;
   query?: Q;
-  needsIdempotencyKey?: K;
+  /** Optional: a request without one is taken for a new one. */
+  idempotencyKey?: K;
   /** Counted against the limit of requests that try passwords or tokens. */
   limited?: true;
 }
@@ -109,7 +111,7 @@ export interface Route {
   readonly summary: string;
   readonly body: TSchema | undefined;
   readonly query: TSchema | undefined;
-  readonly needsIdempotencyKey: boolean;
+  readonly idempotencyKey: IdempotencyKeyUse | undefined;
   readonly limited: boolean;
   readonly uses: readonly ActionName[];
   readonly result: TSchema;
@@ -135,7 +137,7 @@ const erase = (given: any, uses: readonly ActionName[], result: TSchema, answer:
     query: undefined,
     ...given,
     path: given.root === true ? given.path : `${API_PREFIX}${given.path}`,
-    needsIdempotencyKey: given.needsIdempotencyKey === true,
+    idempotencyKey: given.idempotencyKey,
     limited: given.limited === true,
     uses,
     result,
@@ -149,7 +151,7 @@ export const actionRoute = <
   N extends ActionName,
   B extends TSchema = TUndefined,
   Q extends TSchema = TUndefined,
-  K extends true | undefined = undefined,
+  K extends IdempotencyKeyUse | undefined = undefined,
 >(
   route: ActionRoute<P, A, N, B, Q, K>,
 ): Route => {

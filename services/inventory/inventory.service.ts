@@ -5,7 +5,7 @@ import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import { inventoryConfig } from "./inventory.config.ts";
 import { react, reserve } from "./reservation.operations.ts";
 import { SkuNotFound } from "./stock.errors.ts";
-import { countStock, makeKnown, seedStock } from "./stock.operations.ts";
+import { countStock, makeKnown, restock, seedStock } from "./stock.operations.ts";
 import { findStock } from "./stock.repository.ts";
 import type { InventoryTables } from "./stock.table.ts";
 
@@ -45,6 +45,7 @@ export default implement(inventory, {
     "order.confirmed": { handler: ({ params, locals }) => react(locals.work, params.orderId, "order.confirmed") },
     "order.cancelled": { handler: ({ params, locals }) => react(locals.work, params.orderId, "order.cancelled") },
     "payment.failed": { handler: ({ params, locals }) => react(locals.work, params.orderId, "payment.failed") },
+    "return.received": { handler: ({ params, locals }) => restock(locals.work, params.orderId, params.lines) },
   },
 
   jobs: {

@@ -1,7 +1,7 @@
 import type { Stock } from "@molecart/mixins/contracts/inventory.ts";
 import type { SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
 import { findMovedSkus, insertMovements, insertSkus, lockStock, setReceived, setStock, type Tables } from "./stock.repository.ts";
-import { countedDifference, inLockOrder } from "./stock.ts";
+import { countedDifference, demandOf, inLockOrder, type Line } from "./stock.ts";
 
 export type InventoryWork = SqlWork<Tables>;
 
@@ -19,6 +19,25 @@ export const countStock = async (work: InventoryWork, sku: string, counted: numb
     await insertMovements(work.trx, [{ sku, kind: "counted", quantity: difference, orderId: null }], work.now);
   }
   return { ...stock, onHand: counted, available: counted - stock.reserved };
+};
+
+/** Puts back on the shelves what a customer has sent back and is as good as new. */
+export const restock = async (
+  work: InventoryWork,
+  orderId: string,
+  lines: readonly (Line & { restock: boolean })[],
+): Promise<void> => {
+  const returned = demandOf(lines.filter((line) => line.restock));
+  if (returned.length === 0) return;
+  const skus = returned.map(({ sku }) => sku);
+  await insertSkus(work.trx, skus);
+  await lockStock(work.trx, skus);
+  await setReceived(work.trx, returned);
+  await insertMovements(
+    work.trx,
+    returned.map((line) => ({ ...line, kind: "returned", orderId })),
+    work.now,
+  );
 };
 
 /** SKUs of one statement: six values each for a movement, and SQLite binds at most 32 766. */

@@ -14,8 +14,8 @@ export interface StockChange {
 }
 
 /** received: the first stock of a SKU. counted: a stock-take's difference. sold: units that left with an order, or came back
- *  because it was cancelled after all. */
-export type MovementKind = "received" | "counted" | "sold";
+ *  because it was cancelled after all. returned: units that a customer has sent back, put in again. */
+export type MovementKind = "received" | "counted" | "sold" | "returned";
 
 export interface Movement {
   sku: string;

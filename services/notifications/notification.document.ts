@@ -16,7 +16,7 @@ export interface NotificationDocument {
   html: string;
   status: Notification["status"];
   orderId: string | null;
-  /** The number that customers know the order by; null while no event has told it. */
+  /** The number that customers know the order by; null where it is about no order. */
   orderNumber: string | null;
   /** ISO 8601, UTC; `sentAt` too. */
   createdAt: string;

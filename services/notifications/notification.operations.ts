@@ -3,35 +3,30 @@ import type { DocumentStoreProps } from "@molecart/mixins/document-store.mixin.t
 import { filesChannel } from "./channels/files.ts";
 import { smtpChannel } from "./channels/smtp.ts";
 import type { NotificationDocument, PreferencesDocument } from "./notification.document.ts";
-import { findOrderNumber, findPreferences, queueIn } from "./notification.repository.ts";
+import { findPreferences, queueIn } from "./notification.repository.ts";
 import { Sender, type SenderOptions } from "./notification.sender.ts";
-import { DEFAULT_PREFERENCES, notificationsOf, type Occurrence, orderIdOf } from "./notification.ts";
+import { DEFAULT_PREFERENCES, notificationsOf, type Occurrence } from "./notification.ts";
 import type { NotificationsConfig } from "./notifications.config.ts";
 
 export type NotificationStore = DocumentStoreProps<NotificationDocument, { preferences: PreferencesDocument }>;
 
-export interface NotificationDesk extends Pick<NotificationStore, "documents" | "collections" | "clock"> {
+export interface NotificationDesk extends Pick<NotificationStore, "collections" | "clock"> {
   config: NotificationsConfig;
   sender: Pick<Sender, "wake">;
 }
 
 /** Stores what a customer is told of an event. A repeat meets the documents of the first time, and they stay as they are. */
 export const notify = async (
-  { documents, collections, clock, config, sender }: NotificationDesk,
+  { collections, clock, config, sender }: NotificationDesk,
   work: DocumentWork<NotificationDocument>,
   { type, data }: Omit<Occurrence, "id">,
 ): Promise<void> => {
-  const orderId = orderIdOf(data);
-  const [preferences, knownOrderNumber] = await Promise.all([
-    findPreferences(collections.preferences, data.customer.id),
-    orderId === null ? null : findOrderNumber(documents, orderId),
-  ]);
+  const preferences = await findPreferences(collections.preferences, data.customer.id);
   const notifications = notificationsOf(
     { id: work.eventId, type, data },
     {
       preferences: preferences ?? DEFAULT_PREFERENCES,
       shop: config.shop,
-      knownOrderNumber,
       now: clock.now(),
     },
   );

@@ -39,10 +39,6 @@ export const findNotifications = (
   return notifications.find({ query, sort: ["-createdAt", "-_id"], limit });
 };
 
-/** The number that an earlier notification of the order has told. */
-export const findOrderNumber = async (notifications: Notifications, orderId: string): Promise<string | null> =>
-  (await notifications.findOne({ orderId, orderNumber: { $ne: null } }))?.orderNumber ?? null;
-
 /** Several senders may look at the same moment: each claim is a conditional update, and whoever finds the document as it has
  *  seen it has it. */
 const claimDue = async (

@@ -41,8 +41,6 @@ export interface Occurrence {
 export interface Circumstances {
   preferences: Preferences;
   shop: string;
-  /** The order's number as an earlier event has told it. */
-  knownOrderNumber: string | null;
   /** Milliseconds since the epoch. */
   now: number;
 }
@@ -52,12 +50,11 @@ export const orderIdOf = (data: EventData<NotifiedEvent>): string | null => ("or
 /** One notification per recipient; what he does not want is kept as suppressed, so that the history is whole. */
 export const notificationsOf = (
   { id, type, data }: Occurrence,
-  { preferences, shop, knownOrderNumber, now }: Circumstances,
+  { preferences, shop, now }: Circumstances,
 ): NotificationDocument[] => {
   const template = templateOf(type);
   const { customer } = data;
-  const orderNumber = "number" in data ? data.number : knownOrderNumber;
-  const message = renderMessage(template.write(data, { shop, orderNumber }), { name: customer.name, shop });
+  const message = renderMessage(template.write(data, { shop }), { name: customer.name, shop });
   return recipientsOf(customer).map((recipient) => ({
     _id: notificationId(id, recipient),
     eventId: id,
@@ -68,7 +65,7 @@ export const notificationsOf = (
     ...message,
     status: isWanted(preferences, recipient.channel, template.topic) ? "queued" : "suppressed",
     orderId: orderIdOf(data),
-    orderNumber,
+    orderNumber: "number" in data ? data.number : null,
     createdAt: isoTime(now),
     sentAt: null,
     attempts: 0,

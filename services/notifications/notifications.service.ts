@@ -82,6 +82,16 @@ export default implement(notifications, {
         return notify(this, locals.work, { type: "payment.refunded", data: params });
       },
     },
+    "return.received": {
+      handler({ params, locals }) {
+        return notify(this, locals.work, { type: "return.received", data: params });
+      },
+    },
+    "return.rejected": {
+      handler({ params, locals }) {
+        return notify(this, locals.work, { type: "return.rejected", data: params });
+      },
+    },
   },
 
   async started() {

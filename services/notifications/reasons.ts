@@ -3,6 +3,7 @@ import { withoutLinks } from "./message.ts";
 /** The shop's own reasons, as a customer is told them. */
 const SENTENCES: Record<string, string> = {
   out_of_stock: "Something in it sold out just before your order reached us, so we could not set everything aside for you.",
+  goods_returned: "Thank you for sending back what you did not want to keep.",
   payment_overdue: "The payment did not reach us in time.",
   reservation_expired: "We can set items aside for a limited time only, and the payment did not reach us before it was over.",
 };

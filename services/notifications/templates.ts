@@ -9,8 +9,6 @@ export type Topic = keyof Preferences["email"];
 
 export interface About {
   shop: string;
-  /** Null when the event does not tell it and none before it has. */
-  orderNumber: string | null;
 }
 
 export interface Template<N extends EventName> {
@@ -22,9 +20,14 @@ export interface Template<N extends EventName> {
 
 type Templates = { [N in EventName]?: Template<N> };
 
-const yourOrder = ({ orderNumber }: About): string => (orderNumber === null ? "your order" : `your order ${orderNumber}`);
+const yourOrder = ({ number }: { number: string }): string => `your order ${number}`;
 
 const sentences = (...all: string[]): string => all.filter((sentence) => sentence !== "").join(" ");
+
+const pieces = (lines: readonly { quantity: number }[]): string => {
+  const count = lines.reduce((sum, { quantity }) => sum + quantity, 0);
+  return count === 1 ? "one item" : `${count} items`;
+};
 
 const parcel = ({ carrier, trackingNumber }: EventData<"shipment.dispatched">): [string, string][] => [
   ["Carrier", carrier],
@@ -65,9 +68,9 @@ export const templates = {
   "payment.completed": {
     name: "payment-receipt",
     topic: null,
-    write: ({ amount, card }, about) => ({
-      subject: `Receipt: ${format(amount)} for ${yourOrder(about)}`,
-      opening: [`Thank you! Your payment for ${yourOrder(about)} has arrived.`],
+    write: ({ number, amount, card }) => ({
+      subject: `Receipt: ${format(amount)} for your order ${number}`,
+      opening: [`Thank you! Your payment for your order ${number} has arrived.`],
       rows: [
         ["Amount", format(amount)],
         ["Card", `${card.brand} ending in ${card.last4}`],
@@ -89,9 +92,9 @@ export const templates = {
   "shipment.dispatched": {
     name: "shipment-dispatched",
     topic: "shipping",
-    write: (shipment, about) => ({
-      subject: `On its way: ${yourOrder(about)}`,
-      opening: [`Good news: ${yourOrder(about)} is on its way to you.`],
+    write: (shipment) => ({
+      subject: `On its way: ${yourOrder(shipment)}`,
+      opening: [`Good news: ${yourOrder(shipment)} is on its way to you.`],
       rows: parcel(shipment),
     }),
   },
@@ -99,9 +102,9 @@ export const templates = {
   "shipment.delivered": {
     name: "shipment-delivered",
     topic: "shipping",
-    write: (shipment, about) => ({
-      subject: `Delivered: ${yourOrder(about)}`,
-      opening: [`The carrier has delivered ${yourOrder(about)}. We hope you enjoy it!`],
+    write: (shipment) => ({
+      subject: `Delivered: ${yourOrder(shipment)}`,
+      opening: [`The carrier has delivered ${yourOrder(shipment)}. We hope you enjoy it!`],
       rows: parcel(shipment),
     }),
   },
@@ -109,10 +112,35 @@ export const templates = {
   "payment.refunded": {
     name: "refund",
     topic: null,
-    write: ({ amount, reason }, about) => ({
-      subject: `Refund: ${format(amount)} for ${yourOrder(about)}`,
-      opening: [sentences(`We have paid back ${format(amount)} for ${yourOrder(about)}.`, explainReason(reason))],
+    write: ({ number, amount, refundedTotal, full, reason }) => ({
+      subject: `Refund: ${format(amount)} for your order ${number}`,
+      opening: [sentences(`We have paid back ${format(amount)} for your order ${number}.`, explainReason(reason))],
+      ...(!full && refundedTotal.amount > amount.amount && { rows: [["Paid back so far", format(refundedTotal)] as const] }),
       closing: ["It goes to the card that you paid with. Your bank may take a few days to show it."],
+    }),
+  },
+
+  "return.received": {
+    name: "return-received",
+    topic: null,
+    write: ({ number, lines, refundAmount }) => ({
+      subject: `Your return of order ${number} has arrived`,
+      opening: [`Thank you, your return has arrived: ${pieces(lines)} of your order ${number}.`],
+      ...(refundAmount.amount > 0 && { rows: [["Refund", format(refundAmount)] as const] }),
+      closing:
+        refundAmount.amount > 0
+          ? ["You get back what you paid for it, less what was refunded before. We write again when the money is on its way."]
+          : [],
+    }),
+  },
+
+  "return.rejected": {
+    name: "return-rejected",
+    topic: null,
+    write: ({ number, reason }) => ({
+      subject: `About your return of order ${number}`,
+      opening: [sentences(`We cannot accept your return of order ${number}.`, explainReason(reason))],
+      closing: ["Please write to us if you have any question about it."],
     }),
   },
 } as const satisfies Templates;

@@ -1,4 +1,4 @@
-import type { OrderStatus } from "@molecart/mixins/contracts/orders.ts";
+import type { OrderStatus, ReturnStatus } from "@molecart/mixins/contracts/orders.ts";
 import { Refusal } from "@molecart/mixins/lib/errors.ts";
 import { format, type Money } from "@molecart/mixins/lib/money.ts";
 
@@ -35,5 +35,36 @@ export class IdempotencyKeyReused extends Refusal {
 export class NotCancellable extends Refusal {
   constructor(number: string, status: OrderStatus) {
     super("NOT_CANCELLABLE", 409, `Order ${number} is ${status} and cannot be cancelled any more`, { status });
+  }
+}
+
+export class NotReturnable extends Refusal {
+  constructor(number: string, status: OrderStatus) {
+    super("NOT_RETURNABLE", 409, `Order ${number} is ${status}: nothing of it can be returned`, { status });
+  }
+}
+
+export interface Excess {
+  sku: string;
+  requested: number;
+  returnable: number;
+}
+
+export class ReturnTooLarge extends Refusal {
+  constructor(excesses: readonly Excess[]) {
+    const each = excesses.map(({ sku, requested, returnable }) => `${requested} of ${sku}, at most ${returnable}`);
+    super("RETURN_TOO_LARGE", 409, `Cannot be returned: ${each.join("; ")}`, { lines: excesses });
+  }
+}
+
+export class ReturnNotFound extends Refusal {
+  constructor(returnId: string) {
+    super("RETURN_NOT_FOUND", 404, `There is no return ${returnId}`);
+  }
+}
+
+export class ReturnClosed extends Refusal {
+  constructor(returnId: string, status: ReturnStatus) {
+    super("RETURN_CLOSED", 409, `Return ${returnId} is ${status} already`, { status });
   }
 }

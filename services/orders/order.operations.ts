@@ -6,6 +6,7 @@ import type { DatabaseProps } from "@molecart/mixins/database.mixin.ts";
 import type { Call } from "@molecart/mixins/implement.ts";
 import { NotYet } from "@molecart/mixins/lib/errors.ts";
 import { newId, newNumber } from "@molecart/mixins/lib/ids.ts";
+import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import type { SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
 import { IdempotencyKeyReused, OrderNotFound } from "./order.errors.ts";
 import { findAnswer, insertAnswer, insertOrder, lockOrder, type StoredOrder, setStatus } from "./order.repository.ts";
@@ -18,7 +19,6 @@ import {
   placeOrder,
   planCancellation,
   priceLines,
-  requestHash,
   type Trigger,
 } from "./order.ts";
 import type { ordersConfig } from "./orders.config.ts";

@@ -1,5 +1,5 @@
 import type { Address, Customer, Totals } from "@molecart/mixins/contracts/common.ts";
-import type { Order, OrderLine, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
+import type { Order, OrderLine, OrderStatus, ReceivedLine, Return, ReturnStatus } from "@molecart/mixins/contracts/orders.ts";
 import type { Json } from "@molecart/mixins/database/messaging.table.ts";
 
 export interface OrderTable {
@@ -33,7 +33,27 @@ export interface IdempotencyTable {
   created_at: string;
 }
 
+export interface ReturnRequestTable {
+  id: string;
+  order_id: string;
+  /** With the order's id: a repeated request meets the return that is there. */
+  idempotency_key: string;
+  request_hash: string;
+  status: ReturnStatus;
+  lines: Json<Return["lines"]>;
+  /** Empty until they have arrived. */
+  received: Json<ReceivedLine[]>;
+  reason: string;
+  rejection: string | null;
+  /** Minor units; null until the lines have arrived. */
+  refund: number | null;
+  currency: string;
+  created_at: string;
+  updated_at: string;
+}
+
 export interface OrdersTables {
+  return_request: ReturnRequestTable;
   orders: OrderTable;
   order_history: OrderHistoryTable;
   idempotency: IdempotencyTable;

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { Viewer } from "@molecart/mixins/contracts/common.ts";
 import type { Order, OrderLine, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
 import type { Item } from "@molecart/mixins/contracts/products.ts";
@@ -23,13 +22,14 @@ export type Trigger =
 /** The states that an order runs through when something happens to it in a state. What is not in the table has no effect: it
  *  is a repeat, or it comes too late, and then its sender undoes it when it hears of the cancellation.
  *
- *  Events of different services overtake each other: a payment implies the reservation that it was made for, a delivery
- *  implies the dispatch. */
+ *  Events of different services overtake each other: a payment implies the reservation that it was made for, a refund
+ *  the payment, a delivery the dispatch. `payment.refunded` is a trigger only when all of the money is back. */
 export const transitions: Record<OrderStatus, Partial<Record<Trigger, readonly OrderStatus[]>>> = {
   pending: {
     "stock.reserved": ["reserved"],
     "stock.rejected": ["cancelled"],
     "payment.completed": ["reserved", "paid", "confirmed"],
+    "payment.refunded": ["reserved", "paid", "confirmed", "refunded"],
     "payment.failed": ["cancelled"],
     "payment.overdue": ["cancelled"],
     "reservation.expired": ["cancelled"],
@@ -37,6 +37,7 @@ export const transitions: Record<OrderStatus, Partial<Record<Trigger, readonly O
   },
   reserved: {
     "payment.completed": ["paid", "confirmed"],
+    "payment.refunded": ["paid", "confirmed", "refunded"],
     "payment.failed": ["cancelled"],
     "payment.overdue": ["cancelled"],
     "reservation.expired": ["cancelled"],
@@ -140,15 +141,4 @@ export const placeOrder = (
     history: [{ status: "pending", at }],
     createdAt: at,
   };
-};
-
-/** Tells whether a repeated key comes with the same request. Property order does not matter. */
-export const requestHash = (request: OrderRequest): string => createHash("sha256").update(canonical(request)).digest("hex");
-
-const canonical = (value: unknown): string => {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
-  entries.sort(([a], [b]) => (a < b ? -1 : 1));
-  return `{${entries.map(([key, v]) => `${JSON.stringify(key)}:${canonical(v)}`).join(",")}}`;
 };

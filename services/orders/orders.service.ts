@@ -10,6 +10,8 @@ import { findOrder, findOrders } from "./order.repository.ts";
 import type { OrdersTables } from "./order.table.ts";
 import { maySee } from "./order.ts";
 import { ordersConfig } from "./orders.config.ts";
+import { receiveReturn, rejectReturn, requestReturn, settleReturn } from "./return.operations.ts";
+import { findReturns } from "./return.repository.ts";
 
 export default implement(orders, {
   mixins: [database<OrdersTables>({ name: "orders", migrations: new URL("./migrations/", import.meta.url) })],
@@ -43,6 +45,24 @@ export default implement(orders, {
     cancel(ctx) {
       return this.transaction((work) => cancelOrder(work, ctx.params, this.clock.now()));
     },
+
+    requestReturn({ params }) {
+      return this.transaction((work) => requestReturn(work, params));
+    },
+
+    async listReturns({ params: { orderId, viewer } }) {
+      const stored = await findOrder(this.database.db, orderId);
+      if (stored === undefined || !maySee(viewer, stored.customer.id)) throw new OrderNotFound(orderId);
+      return { items: await findReturns(this.database.db, orderId) };
+    },
+
+    receiveReturn({ params }) {
+      return this.transaction((work) => receiveReturn(work, params));
+    },
+
+    rejectReturn({ params }) {
+      return this.transaction((work) => rejectReturn(work, params));
+    },
   },
 
   durable: {
@@ -53,8 +73,12 @@ export default implement(orders, {
       handler: ({ params, locals }) => react(locals.work, params.orderId, "payment.failed", `payment_failed: ${params.code}`),
     },
     "payment.refunded": {
-      handler: ({ params, locals }) => react(locals.work, params.orderId, "payment.refunded", params.reason),
+      // A part of the money does not change the order's state.
+      async handler({ params, locals }) {
+        if (params.full) await react(locals.work, params.orderId, "payment.refunded", params.reason);
+      },
     },
+    "return.refunded": { handler: ({ params, locals }) => settleReturn(locals.work, params) },
     "reservation.expired": {
       handler: ({ params, locals }) => react(locals.work, params.orderId, "reservation.expired", "reservation_expired"),
     },

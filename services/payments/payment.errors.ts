@@ -1,9 +1,40 @@
+import type { PaymentStatus } from "@molecart/mixins/contracts/payments.ts";
 import { NotYet, Refusal } from "@molecart/mixins/lib/errors.ts";
+import { format, type Money } from "@molecart/mixins/lib/money.ts";
 import type { FieldProblem } from "./card.ts";
 
 export class PaymentNotFound extends Refusal {
   constructor(orderId: string) {
     super("PAYMENT_NOT_FOUND", 404, `There is no payment for order ${orderId}`);
+  }
+}
+
+/** Nothing was captured, or all of it is paid or promised back. */
+export class NotRefundable extends Refusal {
+  constructor(orderId: string, status: PaymentStatus) {
+    super("NOT_REFUNDABLE", 409, `The payment of order ${orderId} is ${status}: nothing of it can be refunded`, { status });
+  }
+}
+
+export class RefundTooLarge extends Refusal {
+  constructor(requested: Money, refundable: Money) {
+    super("REFUND_TOO_LARGE", 409, `${format(requested)} cannot be refunded, but at most ${format(refundable)}`, {
+      requested,
+      refundable,
+    });
+  }
+}
+
+export class IdempotencyKeyReused extends Refusal {
+  constructor(key: string) {
+    super("IDEMPOTENCY_KEY_REUSED", 422, `The Idempotency-Key ${key} was used with another request`);
+  }
+}
+
+/** Goods of an order have come back whose payment has not been captured here: its events have overtaken each other. */
+export class NotCapturedYet extends NotYet {
+  constructor(orderId: string) {
+    super("NOT_CAPTURED_YET", 409, `A return of order ${orderId} is to be refunded, but its payment is not captured here yet`);
   }
 }
 

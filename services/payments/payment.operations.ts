@@ -1,27 +1,53 @@
+import type { ActionParams, EventData } from "@molecart/mixins/contracts/index.ts";
+import type { Refund } from "@molecart/mixins/contracts/payments.ts";
 import type { DatabaseProps } from "@molecart/mixins/database.mixin.ts";
 import { type Clock, isoTime } from "@molecart/mixins/lib/clock.ts";
 import { Unavailable } from "@molecart/mixins/lib/errors.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
+import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import type { Job } from "@molecart/mixins/messaging/job-runner.ts";
 import type { SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
 import { entriesOf } from "./ledger.ts";
-import { ChargePending, ChargeUnsettled } from "./payment.errors.ts";
+import { ChargePending, ChargeUnsettled, IdempotencyKeyReused, NotCapturedYet, PaymentNotFound } from "./payment.errors.ts";
 import {
   findOrderIdOf,
   findPaymentOf,
+  findRefund,
+  findRefundAnswer,
   insertEntries,
   insertPayment,
   insertProviderEvent,
+  insertRefund,
+  insertRefundAnswer,
   lockPaymentOf,
   setChargeSent,
   setPayment,
+  setRefunded,
+  setRefunding,
+  setRefundSucceeded,
   type Tables,
 } from "./payment.repository.ts";
-import { chargeKey, hear, mayStillArrive, type News, newPayment, paymentIdOf, refundKey, type StoredPayment } from "./payment.ts";
+import {
+  capRefund,
+  chargeKey,
+  hear,
+  isStaff,
+  mayStillArrive,
+  type NewRefund,
+  type News,
+  newPayment,
+  ownerOf,
+  planRefund,
+  refundKey,
+  type StoredPayment,
+  type StoredRefund,
+  toRefund,
+} from "./payment.ts";
 import type { ChargeOutcome, PaymentProvider, ProviderEvent } from "./provider.ts";
 
 export type PaymentsWork = SqlWork<Tables>;
 type PaymentJob = Job<PaymentsWork, unknown>;
+type RefundJob = Job<PaymentsWork, { refundId: string }>;
 
 export interface PaymentDesk extends Pick<DatabaseProps<Tables>, "database"> {
   clock: Clock;
@@ -33,13 +59,17 @@ export interface PaymentDesk extends Pick<DatabaseProps<Tables>, "database"> {
 }
 
 const chargeJob = (paymentId: string): string => `charge:${paymentId}`;
-const refundJob = (paymentId: string): string => `refund:${paymentId}`;
+const refundJob = (refundId: string): string => `refund:${refundId}`;
+
+/** The reason of a return's refund, as notifications put it into words. */
+const RETURNED = "goods_returned";
 
 /** Something is heard about an order's payment: notes it, and does what follows from it. */
 export const react = async (work: PaymentsWork, orderId: string, news: News): Promise<void> => {
-  const { payment, entered } = hear(await lockOrBegin(work, orderId), news);
+  const { payment, entered, refund } = hear(await lockOrBegin(work, orderId), news);
   await setPayment(work.trx, payment, work.now);
   for (const status of entered) await enter(work, payment, status);
+  if (refund !== undefined) await promise(work, payment, refund);
 };
 
 /** Whichever event of an order comes first begins its payment. */
@@ -53,51 +83,121 @@ const lockOrBegin = async ({ trx, now }: PaymentsWork, orderId: string): Promise
 const enter = async (work: PaymentsWork, payment: StoredPayment, status: StoredPayment["status"]): Promise<void> => {
   switch (status) {
     case "charging":
-      return scheduleNow(work, payment, "charge", chargeJob(payment.id));
+      return scheduleCharge(work, payment);
     case "completed":
       return capture(work, payment);
     case "failed":
       return announceFailure(work, payment);
-    case "refunding":
-      return scheduleNow(work, payment, "refund", refundJob(payment.id));
-    case "refunded":
-      return bookRefund(work, payment);
     case "awaiting":
     case "voided":
+    case "refunding":
+    case "refunded":
       return;
     default:
       return status satisfies never;
   }
 };
 
-const scheduleNow = (work: PaymentsWork, { orderId }: StoredPayment, kind: string, id: string): Promise<void> =>
-  work.schedule({ id, kind, aggregateId: orderId, dueAt: Date.parse(work.now) });
+/** Has no effect while the job is there. */
+export const scheduleCharge = (work: PaymentsWork, { id, orderId }: StoredPayment): Promise<void> =>
+  work.schedule({ id: chargeJob(id), kind: "charge", aggregateId: orderId, dueAt: Date.parse(work.now) });
+
+export const scheduleRefund = (work: PaymentsWork, { id, orderId }: StoredRefund): Promise<void> =>
+  work.schedule({
+    id: refundJob(id),
+    kind: "refund",
+    aggregateId: orderId,
+    dueAt: Date.parse(work.now),
+    data: { refundId: id },
+  });
 
 /** Money moves only for an order that has been heard of. */
-const ordered = ({ id, orderId, amount, customer, charge }: StoredPayment) => {
-  if (amount === null || customer === null) throw new Error(`Payment ${id} has moved money without an order`);
-  return { paymentId: id, orderId, amount, customer, charge };
+const ordered = ({ id, orderId, amount, customer, number, charge }: StoredPayment) => {
+  if (amount === null || customer === null || number === null) throw new Error(`Payment ${id} has moved money without an order`);
+  return { about: { orderId, number, paymentId: id, customer }, amount, charge };
 };
 
 const capture = async (work: PaymentsWork, payment: StoredPayment): Promise<void> => {
-  const { paymentId, orderId, amount, customer, charge } = ordered(payment);
-  if (charge?.is !== "succeeded") throw new Error(`Payment ${paymentId} was not charged`);
+  const { about, amount, charge } = ordered(payment);
+  if (charge?.is !== "succeeded") throw new Error(`Payment ${payment.id} was not charged`);
   await insertEntries(work.trx, payment, { kind: "capture", refundId: null, entries: entriesOf("capture", amount) }, work.now);
-  work.emit("payment.completed", orderId, { orderId, paymentId, amount, card: charge.card, customer });
+  work.emit("payment.completed", payment.orderId, { ...about, amount, card: charge.card });
 };
 
 const announceFailure = async (work: PaymentsWork, payment: StoredPayment): Promise<void> => {
-  const { paymentId, orderId, customer, charge } = ordered(payment);
-  if (charge?.is !== "declined") throw new Error(`Payment ${paymentId} was not declined`);
-  work.emit("payment.failed", orderId, { orderId, paymentId, code: charge.code, customer });
+  const { about, charge } = ordered(payment);
+  if (charge?.is !== "declined") throw new Error(`Payment ${payment.id} was not declined`);
+  work.emit("payment.failed", payment.orderId, { ...about, code: charge.code });
 };
 
-const bookRefund = async (work: PaymentsWork, payment: StoredPayment): Promise<void> => {
-  const { paymentId, orderId, amount, customer } = ordered(payment);
-  const refundId = payment.refundId as string;
-  await insertEntries(work.trx, payment, { kind: "refund", refundId, entries: entriesOf("refund", amount) }, work.now);
-  const reason = payment.cancelReason ?? "cancelled";
-  work.emit("payment.refunded", orderId, { orderId, paymentId, refundId, amount, customer, reason });
+/** Takes a promise into the books. The payment is locked and has that much left, so the guard never stops us; were it to,
+ *  nothing is promised. */
+const promise = async (work: PaymentsWork, payment: StoredPayment, refund: NewRefund): Promise<StoredRefund> => {
+  if (!(await setRefunding(work.trx, payment.id, refund.amount.amount)))
+    throw new Error(`${refund.amount.amount} of payment ${payment.id} are gone under the lock`);
+  const stored: StoredRefund = {
+    ...refund,
+    id: newId(),
+    paymentId: payment.id,
+    orderId: payment.orderId,
+    status: "pending",
+    createdAt: work.now,
+  };
+  await insertRefund(work.trx, stored);
+  await scheduleRefund(work, stored);
+  return stored;
+};
+
+const promiseOf = async (work: PaymentsWork, before: StoredPayment, refund: NewRefund): Promise<StoredRefund> => {
+  const { payment } = hear(before, { type: "refund.promised", amount: refund.amount.amount });
+  await setPayment(work.trx, payment, work.now);
+  return promise(work, payment, refund);
+};
+
+/** Staff's wish to pay something back. The commit is the promise: refund, answer to the key and job are in it. */
+export const requestRefund = async (work: PaymentsWork, params: ActionParams<"v1.payments.refund">): Promise<Refund> => {
+  const { orderId, viewer, idempotencyKey, amount, reason } = params;
+  const hash = requestHash({ orderId, amount, reason });
+  const payment = await lockPaymentOf(work.trx, orderId);
+  if (payment === undefined || !isStaff(viewer)) throw new PaymentNotFound(orderId);
+  const known = await findRefundAnswer(work.trx, viewer.userId, idempotencyKey);
+  if (known !== undefined && known.requestHash !== hash) throw new IdempotencyKeyReused(idempotencyKey);
+  if (known !== undefined) return known.answer;
+
+  const wish: NewRefund = { cause: "staff", causeId: "", amount: planRefund(payment, amount), reason };
+  const answer = toRefund(await promiseOf(work, payment, wish));
+  // Requests for this order wait at the lock; whoever has taken the key meanwhile has asked for another order.
+  if (!(await insertRefundAnswer(work.trx, viewer.userId, idempotencyKey, { requestHash: hash, answer })))
+    throw new IdempotencyKeyReused(idempotencyKey);
+  return answer;
+};
+
+/** Goods have come back: pays back what they were worth, or what is left of the payment. */
+export const refundReturn = async (
+  work: PaymentsWork,
+  { orderId, returnId, refundAmount }: Pick<EventData<"return.received">, "orderId" | "returnId" | "refundAmount">,
+): Promise<void> => {
+  const payment = await lockPaymentOf(work.trx, orderId);
+  if (payment?.charge?.is !== "succeeded") throw new NotCapturedYet(orderId);
+  const amount = capRefund(payment, refundAmount);
+  if (amount.amount === 0) work.emit("return.refunded", orderId, { orderId, returnId, amount });
+  else await promiseOf(work, payment, { cause: "return", causeId: returnId, amount, reason: RETURNED });
+};
+
+/** The provider has taken a refund: books and announces it, once. */
+const settleRefund = async (work: PaymentsWork, refund: StoredRefund, providerRefundId: string): Promise<void> => {
+  const { id, orderId, amount, reason, cause, causeId } = refund;
+  // The payment's row before the refund's, as a promise takes them.
+  const before = (await lockPaymentOf(work.trx, orderId)) as StoredPayment;
+  if (!(await setRefundSucceeded(work.trx, id, providerRefundId, work.now))) return;
+  const { payment } = hear(before, { type: "refund.succeeded", amount: amount.amount });
+  await setPayment(work.trx, payment, work.now);
+  await setRefunded(work.trx, payment.id, amount.amount);
+  await insertEntries(work.trx, payment, { kind: "refund", refundId: id, entries: entriesOf("refund", amount) }, work.now);
+  const refundedTotal = { amount: payment.balance.refunded, currency: amount.currency };
+  const full = payment.status === "refunded";
+  work.emit("payment.refunded", orderId, { ...ordered(payment).about, refundId: id, amount, refundedTotal, full, reason });
+  if (cause === "return") work.emit("return.refunded", orderId, { orderId, returnId: causeId, amount });
 };
 
 /** The job that charges. The provider is asked outside of any transaction; its answer, ledger and event are one. */
@@ -132,7 +232,7 @@ const resolveCharge = async (desk: PaymentDesk, payment: StoredPayment): Promise
   return { type: "charge.abandoned" };
 };
 
-const newsOf = (paymentId: string, outcome: ChargeOutcome): News => {
+export const newsOf = (paymentId: string, outcome: ChargeOutcome): News => {
   switch (outcome.status) {
     case "succeeded":
       return { type: "charge.succeeded", chargeId: outcome.chargeId, card: outcome.card };
@@ -146,20 +246,21 @@ const newsOf = (paymentId: string, outcome: ChargeOutcome): News => {
 };
 
 /** The job that refunds: a repeat has the same key, so the money goes back once. */
-export const refund = async (desk: PaymentDesk, job: PaymentJob): Promise<void> => {
-  const payment = await findPaymentOf(desk.database.db, job.aggregateId);
-  if (payment?.status !== "refunding" || payment.charge?.is !== "succeeded" || payment.amount === null) {
+export const refund = async (desk: PaymentDesk, job: RefundJob): Promise<void> => {
+  const { db } = desk.database;
+  const pending = await findRefund(db, job.data.refundId);
+  const payment = await findPaymentOf(db, job.aggregateId);
+  if (pending?.status !== "pending" || payment?.charge?.is !== "succeeded") {
     await job.complete(async () => {});
     return;
   }
-  const { id, orderId, amount, charge } = payment;
-  const request = { idempotencyKey: refundKey(id), chargeId: charge.chargeId, amount };
+  const request = { idempotencyKey: refundKey(pending), chargeId: payment.charge.chargeId, amount: pending.amount };
   const { refundId } = await ask(desk, (signal) => desk.provider.refund(request, signal));
-  await job.complete((work) => react(work, orderId, { type: "refund.succeeded", refundId }));
+  await job.complete((work) => settleRefund(work, pending, refundId));
 };
 
 /** Calls the provider with a deadline that holds even if its adapter forgets it. */
-const ask = async <T>(desk: PaymentDesk, call: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+export const ask = async <T>(desk: PaymentDesk, call: (signal: AbortSignal) => Promise<T>): Promise<T> => {
   const deadline = new AbortController();
   let timer: NodeJS.Timeout | undefined;
   const timedOut = new Promise<never>((_, reject) => {
@@ -179,9 +280,9 @@ const ask = async <T>(desk: PaymentDesk, call: (signal: AbortSignal) => Promise<
 /** A provider's event has its effect once, in the transaction that remembers it. What is about nothing of ours is remembered
  *  alone. */
 export const hearProvider = async (work: PaymentsWork, provider: string, event: ProviderEvent): Promise<void> => {
-  const known = event.about === "nothing" ? undefined : paymentIdOf(event.idempotencyKey);
-  const orderId = known && (await findOrderIdOf(work.trx, known));
-  const paymentId = orderId === undefined ? null : (known as string);
+  const owner = event.about === "nothing" ? undefined : ownerOf(event.idempotencyKey);
+  const orderId = owner && (await findOrderIdOf(work.trx, owner.paymentId));
+  const paymentId = orderId === undefined ? null : (owner as NonNullable<typeof owner>).paymentId;
   if (!(await insertProviderEvent(work.trx, { provider, id: event.id, type: event.type, paymentId }, work.now))) return;
   if (orderId === undefined || paymentId === null) return;
   switch (event.about) {
@@ -189,9 +290,12 @@ export const hearProvider = async (work: PaymentsWork, provider: string, event: 
       if (event.outcome.status === "pending") return;
       await work.unschedule(chargeJob(paymentId));
       return react(work, orderId, newsOf(paymentId, event.outcome));
-    case "refund":
-      await work.unschedule(refundJob(paymentId));
-      return react(work, orderId, { type: "refund.succeeded", refundId: event.refundId });
+    case "refund": {
+      const refund = await findRefund(work.trx, owner?.refundId ?? "");
+      if (refund === undefined) return;
+      await work.unschedule(refundJob(refund.id));
+      return settleRefund(work, refund, event.refundId);
+    }
     case "nothing":
       return;
     default:

@@ -1,10 +1,11 @@
+import type { Refund } from "@molecart/mixins/contracts/payments.ts";
 import { forUpdate } from "@molecart/mixins/database/for-update.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
-import type { Insertable, Kysely, Selectable, Transaction } from "kysely";
+import { type Insertable, type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import type { Booking, LedgerEntry } from "./ledger.ts";
-import type { PaymentsTables, PaymentTable } from "./payment.table.ts";
-import type { ChargeResult, StoredPayment } from "./payment.ts";
+import type { PaymentsTables, PaymentTable, RefundTable } from "./payment.table.ts";
+import type { ChargeResult, StoredPayment, StoredRefund } from "./payment.ts";
 
 export type Tables = PaymentsTables & MessagingTables;
 type Db = Kysely<Tables>;
@@ -31,13 +32,14 @@ const toStored = (row: Selectable<PaymentTable>): StoredPayment => ({
   status: row.status,
   amount: row.amount === null ? null : { amount: row.amount, currency: row.currency as string },
   customer: row.customer,
+  number: row.number,
   paymentToken: row.payment_token,
   reserved: row.reserved,
   cancelRequested: row.cancel_requested,
   cancelReason: row.cancel_reason,
   chargeSentAt: row.charge_sent_at,
   charge: toCharge(row),
-  refundId: row.refund_id,
+  balance: { captured: row.captured, refunding: row.refunding, refunded: row.refunded },
   createdAt: row.created_at,
   updatedAt: row.updated_at,
 });
@@ -49,6 +51,7 @@ const toRow = ({ charge, ...payment }: StoredPayment): Insertable<PaymentTable> 
   amount: payment.amount?.amount ?? null,
   currency: payment.amount?.currency ?? null,
   customer: payment.customer && JSON.stringify(payment.customer),
+  number: payment.number,
   payment_token: payment.paymentToken,
   reserved: payment.reserved,
   cancel_requested: payment.cancelRequested,
@@ -58,7 +61,10 @@ const toRow = ({ charge, ...payment }: StoredPayment): Insertable<PaymentTable> 
   charge_id: charge?.is === "succeeded" ? charge.chargeId : null,
   card: charge?.is === "succeeded" ? JSON.stringify(charge.card) : null,
   failure_code: charge?.is === "declined" ? charge.code : null,
-  refund_id: payment.refundId,
+  captured: payment.balance.captured,
+  refunding: payment.balance.refunding,
+  refunded: payment.balance.refunded,
+  reconciled_at: null,
   created_at: payment.createdAt,
   updated_at: payment.updatedAt,
 });
@@ -77,6 +83,23 @@ export const findPaymentOf = async (db: Db, orderId: string): Promise<StoredPaym
   return row && toStored(row);
 };
 
+export const findPayments = async (
+  db: Db,
+  { after, quietSince, limit }: { after: string; quietSince: string; limit: number },
+): Promise<StoredPayment[]> => {
+  const rows = await db
+    .selectFrom("payment")
+    .selectAll()
+    .where("reconciled_at", "is", null)
+    .where("status", "<>", "awaiting")
+    .where("updated_at", "<", quietSince)
+    .where("id", ">", after)
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+  return rows.map(toStored);
+};
+
 export const findOrderIdOf = async (db: Db, paymentId: string): Promise<string | undefined> =>
   (await db.selectFrom("payment").select("order_id").where("id", "=", paymentId).executeTakeFirst())?.order_id;
 
@@ -91,8 +114,9 @@ export const lockPaymentOf = async (trx: Trx, orderId: string): Promise<StoredPa
   return row && toStored(row);
 };
 
+/** Writes all but the sums of its refunds, which only the statements below change. */
 export const setPayment = async (trx: Trx, payment: StoredPayment, at: string): Promise<void> => {
-  const { id, order_id, created_at, ...changes } = toRow(payment);
+  const { id, order_id, created_at, refunding, refunded, reconciled_at, ...changes } = toRow(payment);
   await trx
     .updateTable("payment")
     .set({ ...changes, updated_at: at })
@@ -111,6 +135,130 @@ export const setChargeSent = async (db: Db, paymentId: string, at: string): Prom
     .where("cancel_requested", "=", false)
     .executeTakeFirst();
   return numUpdatedRows > 0n;
+};
+
+/** Promises a part of what was captured back. Answers false, and promises nothing, when less is left. */
+export const setRefunding = async (trx: Trx, paymentId: string, amount: number): Promise<boolean> => {
+  const { numUpdatedRows } = await trx
+    .updateTable("payment")
+    .set({ refunding: sql`refunding + ${amount}` })
+    .where("id", "=", paymentId)
+    .where(sql<number>`captured - refunding - refunded`, ">=", amount)
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+};
+
+/** What was promised has been paid back. */
+export const setRefunded = async (trx: Trx, paymentId: string, amount: number): Promise<void> => {
+  await trx
+    .updateTable("payment")
+    .set({ refunding: sql`refunding - ${amount}`, refunded: sql`refunded + ${amount}` })
+    .where("id", "=", paymentId)
+    .executeTakeFirstOrThrow();
+};
+
+const toStoredRefund = (row: Selectable<RefundTable>): StoredRefund => ({
+  id: row.id,
+  paymentId: row.payment_id,
+  orderId: row.order_id,
+  cause: row.cause,
+  causeId: row.cause_id,
+  amount: { amount: row.amount, currency: row.currency },
+  reason: row.reason,
+  status: row.status,
+  createdAt: row.created_at,
+});
+
+export const insertRefund = async (trx: Trx, refund: StoredRefund): Promise<void> => {
+  await trx
+    .insertInto("refund")
+    .values({
+      id: refund.id,
+      payment_id: refund.paymentId,
+      order_id: refund.orderId,
+      cause: refund.cause,
+      cause_id: refund.causeId,
+      amount: refund.amount.amount,
+      currency: refund.amount.currency,
+      reason: refund.reason,
+      status: refund.status,
+      provider_refund_id: null,
+      created_at: refund.createdAt,
+      updated_at: refund.createdAt,
+    })
+    .execute();
+};
+
+export const findRefund = async (db: Db, refundId: string): Promise<StoredRefund | undefined> => {
+  const row = await db.selectFrom("refund").selectAll().where("id", "=", refundId).executeTakeFirst();
+  return row && toStoredRefund(row);
+};
+
+/** Oldest first: ids grow with time. */
+export const findRefundsOf = async (db: Db, orderId: string): Promise<StoredRefund[]> => {
+  const rows = await db.selectFrom("refund").selectAll().where("order_id", "=", orderId).orderBy("id").execute();
+  return rows.map(toStoredRefund);
+};
+
+/** Those that were promised before and are not taken by the provider yet, oldest first. */
+export const findPendingRefunds = async (db: Db, before: string, limit: number): Promise<StoredRefund[]> => {
+  const rows = await db
+    .selectFrom("refund")
+    .selectAll()
+    .where("status", "=", "pending")
+    .where("created_at", "<", before)
+    .orderBy("created_at")
+    .limit(limit)
+    .execute();
+  return rows.map(toStoredRefund);
+};
+
+/** Answers false when it has been settled before. */
+export const setRefundSucceeded = async (trx: Trx, refundId: string, providerRefundId: string, at: string): Promise<boolean> => {
+  const { numUpdatedRows } = await trx
+    .updateTable("refund")
+    .set({ status: "succeeded", provider_refund_id: providerRefundId, updated_at: at })
+    .where("id", "=", refundId)
+    .where("status", "=", "pending")
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+};
+
+export interface RefundAnswer {
+  requestHash: string;
+  answer: Refund;
+}
+
+export const findRefundAnswer = async (db: Db, userId: string, key: string): Promise<RefundAnswer | undefined> => {
+  const row = await db
+    .selectFrom("refund_answer")
+    .selectAll()
+    .where("user_id", "=", userId)
+    .where("key", "=", key)
+    .executeTakeFirst();
+  return row && { requestHash: row.request_hash, answer: row.answer };
+};
+
+/** Answers false when the key has an answer already; waits for another transaction that is just giving it one. */
+export const insertRefundAnswer = async (
+  trx: Trx,
+  userId: string,
+  key: string,
+  { requestHash, answer }: RefundAnswer,
+): Promise<boolean> => {
+  const inserted = await trx
+    .insertInto("refund_answer")
+    .values({
+      user_id: userId,
+      key,
+      request_hash: requestHash,
+      answer: JSON.stringify(answer),
+      created_at: answer.createdAt,
+    })
+    .onConflict((conflict) => conflict.columns(["user_id", "key"]).doNothing())
+    .returning("key")
+    .executeTakeFirst();
+  return inserted !== undefined;
 };
 
 /** The unique key on payment, kind, refund and account makes a second booking of the same money impossible. */

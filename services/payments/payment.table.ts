@@ -1,8 +1,8 @@
 import type { Customer } from "@molecart/mixins/contracts/common.ts";
-import type { Card, PaymentStatus } from "@molecart/mixins/contracts/payments.ts";
+import type { Card, FindingKind, PaymentStatus, Refund } from "@molecart/mixins/contracts/payments.ts";
 import type { Json } from "@molecart/mixins/database/messaging.table.ts";
 import type { Account, Booking } from "./ledger.ts";
-import type { ChargeResult } from "./payment.ts";
+import type { ChargeResult, RefundCause } from "./payment.ts";
 import type { SandboxTables } from "./sandbox.table.ts";
 
 export interface PaymentTable {
@@ -13,6 +13,7 @@ export interface PaymentTable {
   amount: number | null;
   currency: string | null;
   customer: Json<Customer> | null;
+  number: string | null;
   payment_token: string | null;
   reserved: boolean;
   cancel_requested: boolean;
@@ -22,9 +23,47 @@ export interface PaymentTable {
   charge_id: string | null;
   card: Json<Card> | null;
   failure_code: string | null;
-  refund_id: string | null;
+  /** Minor units; so are refunding and refunded. The table's checks keep their sum within it. */
+  captured: number;
+  refunding: number;
+  refunded: number;
+  /** When our word and the provider's were found to agree; null until then. */
+  reconciled_at: string | null;
   created_at: string;
   updated_at: string;
+}
+
+export interface RefundTable {
+  id: string;
+  payment_id: string;
+  order_id: string;
+  cause: RefundCause;
+  cause_id: string;
+  amount: number;
+  currency: string;
+  reason: string;
+  status: Refund["status"];
+  /** The provider's, once it has taken the refund. */
+  provider_refund_id: string | null;
+  created_at: string;
+  updated_at: string;
+}
+
+/** The answer to a request for a refund, kept under the key of whoever asked. */
+export interface RefundAnswerTable {
+  user_id: string;
+  key: string;
+  request_hash: string;
+  answer: Json<Refund>;
+  created_at: string;
+}
+
+export interface ReconciliationFindingTable {
+  payment_id: string;
+  kind: FindingKind;
+  detail: string;
+  found_at: string;
+  seen_at: string;
 }
 
 /** Double-entry: written once, never changed. */
@@ -33,7 +72,7 @@ export interface LedgerEntryTable {
   payment_id: string;
   order_id: string;
   kind: Booking;
-  /** The refund's id; empty for a capture, because a unique key takes two nulls for different. */
+  /** Ours; empty for a capture, because a unique key takes two nulls for different. */
   refund_id: string;
   account: Account;
   debit: number;
@@ -54,6 +93,9 @@ export interface ProviderEventTable {
 
 export interface PaymentsTables extends SandboxTables {
   payment: PaymentTable;
+  refund: RefundTable;
+  refund_answer: RefundAnswerTable;
+  reconciliation_finding: ReconciliationFindingTable;
   ledger_entry: LedgerEntryTable;
   provider_event: ProviderEventTable;
 }

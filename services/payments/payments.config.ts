@@ -39,6 +39,8 @@ export const paymentsConfig = (env: Environment) => {
     provider: read.oneOf("PAYMENTS_PROVIDER", ["sandbox"], "sandbox"),
     /** For one call to the provider. */
     providerTimeoutMs: read.integer("PAYMENTS_PROVIDER_TIMEOUT_MS", 5_000, { min: 50, max: MAX_PROVIDER_TIMEOUT_MS }),
+    /** From the end of one reconciliation with the provider to the next. */
+    reconcileMs: read.integer("PAYMENTS_RECONCILE_SECONDS", 300, { min: 1, max: 86_400 }) * 1000,
     sandbox: Object.freeze({
       tokenMs: read.integer("PAYMENTS_TOKEN_MINUTES", 30, { min: 1, max: 1_440 }) * 60_000,
       /** How late the card that answers late answers. */

@@ -4,21 +4,36 @@ import { checkHealth } from "@molecart/mixins/health.ts";
 import type { HttpListener } from "@molecart/mixins/http-listener.ts";
 import { implement } from "@molecart/mixins/implement.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
+import type { Job } from "@molecart/mixins/messaging/job-runner.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import { openListener } from "./listener.http.ts";
 import { PaymentNotFound } from "./payment.errors.ts";
-import { charge, hearProvider, type PaymentDesk, react, refund } from "./payment.operations.ts";
-import { findPaymentOf } from "./payment.repository.ts";
+import {
+  charge,
+  hearProvider,
+  type PaymentDesk,
+  type PaymentsWork,
+  react,
+  refund,
+  refundReturn,
+  requestRefund,
+} from "./payment.operations.ts";
+import { findPaymentOf, findRefundsOf } from "./payment.repository.ts";
 import type { PaymentsTables } from "./payment.table.ts";
 import { maySee, toPayment } from "./payment.ts";
 import { PROVIDER_LEASE_MS, paymentsConfig } from "./payments.config.ts";
 import type { PaymentProvider } from "./provider.ts";
+import { reconcile, scheduleRound } from "./reconciliation.operations.ts";
+import { findFindings } from "./reconciliation.repository.ts";
 import { paymentRoutes } from "./routes.http.ts";
 import { type SandboxProvider, sandboxProvider } from "./sandbox.provider.ts";
 import { sandboxWebhookSecret } from "./sandbox.secret.ts";
 
 /** Requests in hand when the service stops: a token or an event of the provider is stored within milliseconds. */
 const CLOSE_GRACE_MS = 2_000;
+
+/** One page of payments; a provider that is slower than this is asked by two brokers, which changes nothing. */
+const ROUND_LEASE_MS = 120_000;
 
 export default implement(payments, {
   mixins: [database<PaymentsTables>({ name: "payments", migrations: new URL("./migrations/", import.meta.url) })],
@@ -70,20 +85,29 @@ export default implement(payments, {
     async getByOrder({ params: { orderId, viewer } }) {
       const payment = await findPaymentOf(this.database.db, orderId);
       if (payment === undefined || !maySee(viewer, payment)) throw new PaymentNotFound(orderId);
-      return toPayment(payment);
+      return toPayment(payment, await findRefundsOf(this.database.db, orderId));
+    },
+
+    refund({ params }) {
+      return this.transaction((work) => requestRefund(work, params));
+    },
+
+    async findings() {
+      return { items: await findFindings(this.database.db) };
     },
   },
 
   durable: {
     "order.created": {
-      handler: ({ params: { orderId, totals, customer, paymentToken }, locals }) =>
-        react(locals.work, orderId, { type: "order.created", amount: totals.total, customer, paymentToken }),
+      handler: ({ params: { orderId, number, totals, customer, paymentToken }, locals }) =>
+        react(locals.work, orderId, { type: "order.created", amount: totals.total, customer, number, paymentToken }),
     },
     "stock.reserved": { handler: ({ params, locals }) => react(locals.work, params.orderId, { type: "stock.reserved" }) },
     "order.cancelled": {
-      handler: ({ params: { orderId, totals, customer, reason }, locals }) =>
-        react(locals.work, orderId, { type: "order.cancelled", amount: totals.total, customer, reason }),
+      handler: ({ params: { orderId, number, totals, customer, reason }, locals }) =>
+        react(locals.work, orderId, { type: "order.cancelled", amount: totals.total, customer, number, reason }),
     },
+    "return.received": { handler: ({ params, locals }) => refundReturn(locals.work, params) },
   },
 
   jobs: {
@@ -95,13 +119,21 @@ export default implement(payments, {
     },
     refund: {
       leaseMs: PROVIDER_LEASE_MS,
-      handler(job) {
+      handler(job: Job<PaymentsWork, { refundId: string }>) {
         return refund(this.desk(), job);
+      },
+    },
+    reconcile: {
+      leaseMs: ROUND_LEASE_MS,
+      handler(job: Job<PaymentsWork, { after: string }>) {
+        const { transaction, logger, config } = this;
+        return reconcile({ ...this.desk(), transaction, intervalMs: config.reconcileMs, log: logger }, job);
       },
     },
   },
 
   async started() {
+    await this.transaction((work) => scheduleRound(work, this.clock.now() + this.config.reconcileMs));
     const { host, port, corsOrigins } = this.config;
     this.listener = await openListener({
       host,

@@ -20,9 +20,10 @@ type ShippingWork = SqlWork<Tables>;
 
 /** Prepares the parcel of a confirmed order; nothing when it has one, or was cancelled first. */
 export const createShipment = async (work: ShippingWork, order: EventData<"order.confirmed">): Promise<void> => {
-  const { orderId, customer, shippingAddress } = order;
+  const { orderId, number, customer, shippingAddress } = order;
   const lines = order.lines.map(({ sku, name, quantity }) => ({ sku, name, quantity }));
-  await insertShipment(work.trx, pendingShipment(newId(), orderId, { customer, lines, address: shippingAddress }, work.now));
+  const parcel = { number, customer, lines, address: shippingAddress };
+  await insertShipment(work.trx, pendingShipment(newId(), orderId, parcel, work.now));
 };
 
 const lockParcel = async (work: ShippingWork, shipmentId: string): Promise<ShipmentWithParcel> => {
@@ -59,7 +60,8 @@ const announce = (
   { id, orderId, parcel, label }: ShipmentWithParcel,
 ): void => {
   const { carrier, trackingNumber } = label as Label;
-  work.emit(event, orderId, { orderId, shipmentId: id, carrier, trackingNumber, customer: parcel.customer, at: work.now });
+  const { number, customer } = parcel;
+  work.emit(event, orderId, { orderId, number, shipmentId: id, carrier, trackingNumber, customer, at: work.now });
 };
 
 /** Keeps the parcel of an order from leaving, also one that is not here yet. Answers false when it has left. */

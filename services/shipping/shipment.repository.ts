@@ -9,8 +9,8 @@ export type Tables = ShippingTables & MessagingTables;
 type Db = Kysely<Tables>;
 type Trx = Transaction<Tables>;
 
-const parcelOf = ({ customer, lines, address }: Selectable<ShipmentTable>): Parcel | null =>
-  customer === null || lines === null || address === null ? null : { customer, lines, address };
+const parcelOf = ({ number, customer, lines, address }: Selectable<ShipmentTable>): Parcel | null =>
+  number === null || customer === null || lines === null || address === null ? null : { number, customer, lines, address };
 
 const labelOf = ({ carrier, tracking_number }: Selectable<ShipmentTable>): Label | null =>
   carrier === null || tracking_number === null ? null : { carrier, trackingNumber: tracking_number };
@@ -51,6 +51,7 @@ export const insertShipment = async (trx: Trx, { parcel, label, ...shipment }: S
       id: shipment.id,
       order_id: shipment.orderId,
       status: shipment.status,
+      number: parcel?.number,
       customer: parcel && JSON.stringify(parcel.customer),
       lines: parcel && JSON.stringify(parcel.lines),
       address: parcel && JSON.stringify(parcel.address),

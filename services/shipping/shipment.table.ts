@@ -6,7 +6,8 @@ export interface ShipmentTable {
   id: string;
   order_id: string;
   status: ShipmentStatus;
-  /** Null, like lines and address, in the tombstone of an order that was cancelled before it was confirmed. */
+  /** Null, like customer, lines and address, in the tombstone of an order that was cancelled before it was confirmed. */
+  number: string | null;
   customer: Json<Customer> | null;
   lines: Json<Shipment["lines"]> | null;
   address: Json<Address> | null;

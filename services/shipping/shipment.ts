@@ -15,6 +15,8 @@ export const transitions: Record<ShipmentStatus, Partial<Record<Trigger, Shipmen
 
 /** What is sent, and to whom. */
 export interface Parcel {
+  /** The order's number. */
+  number: string;
   customer: Customer;
   lines: Shipment["lines"];
   address: Address;

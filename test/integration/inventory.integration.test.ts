@@ -46,8 +46,8 @@ for (const { world: name, servers, open } of worlds) {
         new Date().toISOString(),
       ) as Envelope;
     const failureOf = (orderId: string) => {
-      const { customer } = orderData(orderId, []);
-      const data: EventData<"payment.failed"> = { orderId, paymentId: newId(), code: "card_declined", customer };
+      const { customer, number } = orderData(orderId, []);
+      const data: EventData<"payment.failed"> = { orderId, number, paymentId: newId(), code: "card_declined", customer };
       return newEnvelope("payment.failed", orderId, data, new Date().toISOString()) as Envelope;
     };
     const happens = async (envelope: Envelope) => {
@@ -186,6 +186,40 @@ for (const { world: name, servers, open } of worlds) {
         expect(await rowOf(sku)).toMatchObject({ on_hand: 5, reserved: 0, sold: 0 });
         expect((await movementsOf(orderId)).map(({ quantity }) => quantity).sort()).toEqual([-2, 2]);
         expect(await reservationOf(orderId)).toMatchObject({ status: "released", released_by: "order.cancelled" });
+        await expectBalancedBooks([sku]);
+      });
+    });
+
+    describe("a return", () => {
+      const returned = (orderId: string, ...lines: (Line & { restock: boolean })[]) => {
+        const { customer, number } = orderData(orderId, []);
+        const refundAmount = { amount: 0, currency: "EUR" };
+        const data: EventData<"return.received"> = { orderId, number, returnId: newId(), customer, lines, refundAmount };
+        return newEnvelope("return.received", orderId, data, new Date().toISOString()) as Envelope;
+      };
+
+      test("puts back what is as good as new, once, and writes off the rest", async () => {
+        const sku = await stocked(5);
+        const orderId = newId();
+        await created(orderId, { sku, quantity: 3 });
+        await confirmed(orderId);
+        const event = returned(orderId, { sku, quantity: 1, restock: true }, { sku, quantity: 2, restock: false });
+        await Promise.all([happens(event), happens(event)]);
+        expect(await rowOf(sku)).toMatchObject({ on_hand: 3, reserved: 0, sold: 3 });
+        expect(await movementsOf(orderId)).toEqual([
+          { sku, kind: "sold", quantity: -3 },
+          { sku, kind: "returned", quantity: 1 },
+        ]);
+        await expectBalancedBooks([sku]);
+      });
+
+      test("may overtake the confirmation of its order", async () => {
+        const sku = await stocked(1);
+        const orderId = newId();
+        await created(orderId, { sku, quantity: 1 });
+        await happens(returned(orderId, { sku, quantity: 1, restock: true }));
+        await confirmed(orderId);
+        expect(await rowOf(sku)).toMatchObject({ on_hand: 1, reserved: 0, sold: 1 });
         await expectBalancedBooks([sku]);
       });
     });

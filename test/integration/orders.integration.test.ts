@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import type { EventData } from "@molecart/mixins/contracts/index.ts";
 import type { Order } from "@molecart/mixins/contracts/orders.ts";
 import { ManualClock } from "@molecart/mixins/lib/clock.ts";
@@ -57,17 +57,37 @@ for (const { world: name, servers, open } of worlds) {
       paid: (order: Order) =>
         stage.publish("payment.completed", order.id, {
           orderId: order.id,
+          number: order.number,
           paymentId: "p1",
           amount: order.totals.total,
           card: { brand: "visa", last4: "4242" },
           customer,
         }),
       failed: (order: Order) =>
-        stage.publish("payment.failed", order.id, { orderId: order.id, paymentId: "p1", code: "card_declined", customer }),
+        stage.publish("payment.failed", order.id, {
+          orderId: order.id,
+          number: order.number,
+          paymentId: "p1",
+          code: "card_declined",
+          customer,
+        }),
+      refunded: (order: Order, full: boolean) =>
+        stage.publish("payment.refunded", order.id, {
+          orderId: order.id,
+          number: order.number,
+          paymentId: "p1",
+          refundId: "r1",
+          amount: eur(1),
+          refundedTotal: eur(1),
+          full,
+          customer,
+          reason: "goodwill",
+        }),
       dispatched: (order: Order) => stage.publish("shipment.dispatched", order.id, parcel(order)),
     };
     const parcel = (order: Order): EventData<"shipment.dispatched"> => ({
       orderId: order.id,
+      number: order.number,
       shipmentId: "s1",
       carrier: "DHL",
       trackingNumber: "T1",
@@ -249,6 +269,135 @@ for (const { world: name, servers, open } of worlds) {
       await expect(stage.call("v1.orders.cancel", { orderId: order.id, viewer, reason: "really" })).rejects.toMatchObject({
         type: "NOT_CANCELLABLE",
       });
+    });
+
+    describe("a return", () => {
+      const delivered = async (): Promise<Order> => {
+        cart = [
+          { sku: "A", quantity: 3 },
+          { sku: "B", quantity: 1 },
+        ];
+        const order = await place();
+        await settled(tell.paid(order));
+        await settled(tell.dispatched(order));
+        return order;
+      };
+      const ask = (order: Order, lines: { sku: string; quantity: number }[], more: object = {}) => {
+        key += 1;
+        const params = { orderId: order.id, viewer, idempotencyKey: `key-${key}`, lines, reason: "too bright", ...more };
+        return stage.call("v1.orders.requestReturn", params);
+      };
+      const refunded = (order: Order, returnId: string, amount: number) =>
+        settled(stage.publish("return.refunded", order.id, { orderId: order.id, returnId, amount: eur(amount) }));
+      const listed = async (order: Order) => (await stage.call("v1.orders.listReturns", { orderId: order.id, viewer })).items;
+
+      test("goes from its announcement over its arrival to its refund, and is told to the world", async () => {
+        const order = await delivered();
+        const asked = await ask(order, [{ sku: "A", quantity: 2 }]);
+        expect(asked).toMatchObject({ status: "requested", lines: [{ sku: "A", quantity: 2 }], received: [], refund: null });
+        const lines = [
+          { sku: "A", quantity: 1, restock: true },
+          { sku: "A", quantity: 1, restock: false },
+        ];
+        const received = await stage.call("v1.orders.receiveReturn", { returnId: asked.id, lines });
+        // Two of A, 1000 each, and 19 % tax.
+        expect(received).toMatchObject({ status: "received", received: lines, refund: eur(2_380) });
+        expect((await stage.sent(order.id)).at(-1)).toEqual({
+          type: "return.received",
+          data: { orderId: order.id, number: order.number, returnId: asked.id, customer, lines, refundAmount: eur(2_380) },
+        });
+        expect(await stage.call("v1.orders.receiveReturn", { returnId: asked.id, lines })).toEqual(received);
+        expect((await sentTypes(order)).filter((type) => type === "return.received")).toHaveLength(1);
+        await refunded(order, asked.id, 2_000);
+        await refunded(order, asked.id, 2_000);
+        expect(await listed(order)).toMatchObject([{ id: asked.id, status: "refunded", refund: eur(2_000) }]);
+        expect(await statusOf(order)).toBe("shipped");
+      });
+
+      test("is never of more than was bought, however many are asked for at the same moment", async () => {
+        const order = await delivered();
+        const asked = await Promise.allSettled(Array.from({ length: 10 }, () => ask(order, [{ sku: "A", quantity: 1 }])));
+        expect(asked.filter(({ status }) => status === "fulfilled")).toHaveLength(3);
+        for (const outcome of asked) {
+          if (outcome.status === "rejected") {
+            expect(outcome.reason).toMatchObject({
+              type: "RETURN_TOO_LARGE",
+              code: 409,
+              data: { lines: [{ sku: "A", requested: 1, returnable: 0 }] },
+            });
+          }
+        }
+        expect(await listed(order)).toHaveLength(3);
+      });
+
+      test("with one key is one return", async () => {
+        const order = await delivered();
+        const same = { idempotencyKey: "mine" };
+        const asked = await Promise.all(Array.from({ length: 8 }, () => ask(order, [{ sku: "A", quantity: 1 }], same)));
+        expect(new Set(asked.map(({ id }) => id)).size).toBe(1);
+        await expect(ask(order, [{ sku: "B", quantity: 1 }], same)).rejects.toMatchObject({ type: "IDEMPOTENCY_KEY_REUSED" });
+      });
+
+      test("that is rejected gives its units free for another one", async () => {
+        const order = await delivered();
+        const asked = await ask(order, [{ sku: "B", quantity: 1 }]);
+        const rejected = await stage.call("v1.orders.rejectReturn", { returnId: asked.id, reason: "worn" });
+        expect(rejected).toMatchObject({ status: "rejected", rejection: "worn" });
+        expect(await stage.call("v1.orders.rejectReturn", { returnId: asked.id, reason: "again" })).toEqual(rejected);
+        expect((await sentTypes(order)).filter((type) => type === "return.rejected")).toHaveLength(1);
+        const lines = [{ sku: "B", quantity: 1, restock: true }];
+        await expect(stage.call("v1.orders.receiveReturn", { returnId: asked.id, lines })).rejects.toMatchObject({
+          type: "RETURN_CLOSED",
+          data: { status: "rejected" },
+        });
+        await expect(ask(order, [{ sku: "B", quantity: 1 }])).resolves.toMatchObject({ status: "requested" });
+      });
+
+      test("is received or rejected, not both, when both happen at the same moment", async () => {
+        const order = await delivered();
+        const asked = await ask(order, [{ sku: "A", quantity: 1 }]);
+        const outcomes = await Promise.allSettled([
+          stage.call("v1.orders.receiveReturn", { returnId: asked.id, lines: [{ sku: "A", quantity: 1, restock: true }] }),
+          stage.call("v1.orders.rejectReturn", { returnId: asked.id, reason: "worn" }),
+        ]);
+        expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+        expect((await sentTypes(order)).filter((type) => type.startsWith("return."))).toHaveLength(1);
+      });
+
+      test("is refused before the parcel has left, and nobody's business but the owner's and staff's", async () => {
+        const order = await place();
+        await settled(tell.paid(order));
+        await expect(ask(order, [{ sku: "A", quantity: 1 }])).rejects.toMatchObject({
+          type: "NOT_RETURNABLE",
+          data: { status: "confirmed" },
+        });
+        await settled(tell.dispatched(order));
+        await expect(ask(order, [{ sku: "A", quantity: 1 }], { viewer: stranger })).rejects.toMatchObject({ code: 404 });
+        await expect(stage.call("v1.orders.listReturns", { orderId: order.id, viewer: stranger })).rejects.toMatchObject({
+          type: "ORDER_NOT_FOUND",
+        });
+        await expect(ask(order, [{ sku: "A", quantity: 1 }], { viewer: staff })).resolves.toMatchObject({ status: "requested" });
+        await expect(stage.call("v1.orders.rejectReturn", { returnId: "nowhere", reason: "x" })).rejects.toMatchObject({
+          type: "RETURN_NOT_FOUND",
+        });
+      });
+    });
+
+    test("is refunded when all of the money is back, and not before", async () => {
+      const order = await place();
+      await settled(tell.paid(order));
+      await settled(tell.refunded(order, false));
+      expect(await statusOf(order)).toBe("confirmed");
+      await settled(tell.refunded(order, true));
+      expect(await statusOf(order)).toBe("refunded");
+    });
+
+    test("is refunded also when the refund overtakes the payment that it is of", async () => {
+      const order = await place();
+      await settled(tell.refunded(order, true));
+      await settled(tell.paid(order));
+      expect(await statusOf(order)).toBe("refunded");
+      expect(await sentTypes(order)).toEqual(["order.created", "order.confirmed"]);
     });
 
     test("shows and cancels an order for its owner and staff only, and denies its existence to others", async () => {

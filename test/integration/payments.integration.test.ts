@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { brokerOptions } from "@molecart/mixins/broker-options.ts";
 import type { EventName } from "@molecart/mixins/contracts/index.ts";
+import type { Finding, Refund } from "@molecart/mixins/contracts/payments.ts";
 import type { Database } from "@molecart/mixins/database/database.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import type { HttpListener } from "@molecart/mixins/http-listener.ts";
@@ -252,8 +253,9 @@ for (const { world: name, servers, open } of worlds) {
         const orderId = await actors.orderedWith(CARDS.mastercard);
         const { id } = await reaches(orderId, "completed");
         const card = { brand: "mastercard", last4: "4444" };
+        const { number } = orderData(orderId, []);
         expect(await sentOf(orderId)).toEqual([
-          { type: "payment.completed", data: { orderId, paymentId: id, amount: AMOUNT, card, customer } },
+          { type: "payment.completed", data: { orderId, number, paymentId: id, amount: AMOUNT, card, customer } },
         ]);
         await expectBooks(orderId, 2_000);
 
@@ -261,7 +263,16 @@ for (const { world: name, servers, open } of worlds) {
           orderId,
           viewer: { userId: customer.id, roles: ["customer"] },
         });
-        expect(seen).toMatchObject({ id, orderId, status: "completed", amount: AMOUNT, card, refunded: null, failureCode: null });
+        expect(seen).toMatchObject({
+          id,
+          orderId,
+          status: "completed",
+          amount: AMOUNT,
+          card,
+          refunded: null,
+          refunds: [],
+          failureCode: null,
+        });
       });
 
       test("is charged once, however often and in whatever order it is heard of", async () => {
@@ -293,7 +304,9 @@ for (const { world: name, servers, open } of worlds) {
       ])("fails with card %s, and nothing is booked", async (card, code) => {
         const orderId = await actors.orderedWith(card);
         const { id } = await reaches(orderId, "failed");
-        expect(await sentOf(orderId)).toEqual([{ type: "payment.failed", data: { orderId, paymentId: id, code, customer } }]);
+        const { number } = orderData(orderId, []);
+        const data = { orderId, number, paymentId: id, code, customer };
+        expect(await sentOf(orderId)).toEqual([{ type: "payment.failed", data }]);
         await expectBooks(orderId, 0);
         // Orders cancels then, and payments hears of it: nothing is left to do.
         await happens(cancelled(orderId));
@@ -434,13 +447,17 @@ for (const { world: name, servers, open } of worlds) {
         await eventually(async () => expect((await atProvider(orderId)).charges).toHaveLength(1));
         await happens(cancelled(orderId));
         expect((await actors.rowOf(orderId)).status).toBe("charging");
-        const { id, refund_id } = await reaches(orderId, "refunded");
+        const { id } = await reaches(orderId, "refunded");
+        const [refund] = await actors.db().selectFrom("refund").selectAll().where("order_id", "=", orderId).execute();
         expect(await sentTypes(orderId)).toEqual(["payment.completed", "payment.refunded"]);
         expect((await sentOf(orderId))[1]?.data).toEqual({
           orderId,
           paymentId: id,
-          refundId: refund_id,
+          number: orderData(orderId, []).number,
+          refundId: refund?.id,
           amount: AMOUNT,
+          refundedTotal: AMOUNT,
+          full: true,
           customer,
           reason: "changed_mind",
         });
@@ -586,6 +603,269 @@ for (const { world: name, servers, open } of worlds) {
         const answer = await actors.webhook({ id: "evt_1", type: "charge.succeeded", data: {} });
         expect(answer.status).toBe(422);
         expect(await answer.json()).toMatchObject({ code: "VALIDATION_FAILED" });
+      });
+    });
+
+    describe("a refund", () => {
+      const staff = { userId: "boss", roles: ["staff"] };
+      const eur = (amount: number) => ({ amount, currency: "EUR" });
+      const refund = (orderId: string, cents?: number, idempotencyKey = newId()): Promise<Refund> =>
+        shop.broker.call("v1.payments.refund", {
+          orderId,
+          viewer: staff,
+          idempotencyKey,
+          ...(cents === undefined ? {} : { amount: eur(cents) }),
+          reason: "goodwill",
+        });
+      const returned = (orderId: string, cents: number, returnId = newId()) =>
+        newEnvelope(
+          "return.received",
+          orderId,
+          {
+            orderId,
+            number: "M-1",
+            returnId,
+            customer,
+            lines: [{ sku: "LAMP", quantity: 1, restock: true }],
+            refundAmount: eur(cents),
+          },
+          new Date().toISOString(),
+        ) as Envelope;
+      const paidOrder = async (): Promise<string> => {
+        const orderId = await actors.orderedWith(CARDS.succeeds);
+        await reaches(orderId, "completed");
+        return orderId;
+      };
+      const isPaidBack = (orderId: string, cents: number) =>
+        eventually(async () => expect(await actors.rowOf(orderId)).toMatchObject({ refunded: cents, refunding: 0 }));
+      const refundEvents = async (orderId: string) =>
+        (await sentOf(orderId)).filter(({ type }) => type === "payment.refunded").map(({ data }) => data);
+
+      test("of parts is announced each once, with what has been paid back so far; the last one is full", async () => {
+        const orderId = await paidOrder();
+        const first = await refund(orderId, 500);
+        expect(first).toMatchObject({ orderId, amount: eur(500), status: "pending", reason: "goodwill" });
+        await isPaidBack(orderId, 500);
+        await reaches(orderId, "completed");
+        await expectBooks(orderId, 1_500);
+        await refund(orderId);
+        await reaches(orderId, "refunded");
+        await expectBooks(orderId, 0);
+        expect(await refundEvents(orderId)).toMatchObject([
+          { refundId: first.id, amount: eur(500), refundedTotal: eur(500), full: false, reason: "goodwill" },
+          { amount: eur(1_500), refundedTotal: eur(2_000), full: true },
+        ]);
+        const seen = await shop.broker.call("v1.payments.getByOrder", { orderId, viewer: staff });
+        expect(seen).toMatchObject({
+          refunded: eur(2_000),
+          refunds: [{ id: first.id, status: "succeeded" }, { amount: eur(1_500) }],
+        });
+      });
+
+      test("is never more than was captured, however many are asked for at the same moment", async () => {
+        const orderId = await paidOrder();
+        const outcomes = await Promise.allSettled(Array.from({ length: 20 }, () => refund(orderId, 300)));
+        const refused = outcomes.filter((outcome) => outcome.status === "rejected").map(({ reason }) => reason);
+        expect(refused).toHaveLength(14);
+        for (const error of refused) {
+          expect(error).toMatchObject({
+            type: "REFUND_TOO_LARGE",
+            code: 409,
+            data: { requested: eur(300), refundable: eur(200) },
+          });
+        }
+        await isPaidBack(orderId, 1_800);
+        await expectBooks(orderId, 200);
+        expect(await refundEvents(orderId)).toHaveLength(6);
+      });
+
+      test("beyond the capture is stopped by the table, too", async () => {
+        const orderId = await paidOrder();
+        const beyond = actors.db().updateTable("payment").set({ refunding: 2_001 }).where("order_id", "=", orderId);
+        await expect(beyond.execute()).rejects.toThrow(/check/i);
+      });
+
+      test("with one key is one refund, and its answer stays the same", async () => {
+        const orderId = await paidOrder();
+        const key = newId();
+        const answers = await Promise.all(Array.from({ length: 10 }, () => refund(orderId, 700, key)));
+        expect(new Set(answers.map(({ id }) => id)).size).toBe(1);
+        await isPaidBack(orderId, 700);
+        expect(await refund(orderId, 700, key)).toEqual(answers[0]);
+        await expect(refund(orderId, 701, key)).rejects.toMatchObject({ type: "IDEMPOTENCY_KEY_REUSED", code: 422 });
+        const other = await paidOrder();
+        await expect(refund(other, 700, key)).rejects.toMatchObject({ type: "IDEMPOTENCY_KEY_REUSED" });
+        await expectBooks(orderId, 1_300);
+        await expectBooks(other, 2_000);
+      });
+
+      test("of what was not captured, or is paid back already, is refused", async () => {
+        const declined = await actors.orderedWith(CARDS.declined);
+        await reaches(declined, "failed");
+        await expect(refund(declined, 1)).rejects.toMatchObject({ type: "NOT_REFUNDABLE", data: { status: "failed" } });
+        const orderId = await paidOrder();
+        await refund(orderId);
+        await reaches(orderId, "refunded");
+        await expect(refund(orderId)).rejects.toMatchObject({ type: "NOT_REFUNDABLE", data: { status: "refunded" } });
+        await expect(refund(newId())).rejects.toMatchObject({ type: "PAYMENT_NOT_FOUND" });
+      });
+
+      test("of a part leaves the rest to the cancellation", async () => {
+        const orderId = await paidOrder();
+        await refund(orderId, 800);
+        await happens(cancelled(orderId));
+        await reaches(orderId, "refunded");
+        await expectBooks(orderId, 0);
+        expect(await refundEvents(orderId)).toHaveLength(2);
+        await expect(refund(orderId, 1)).rejects.toMatchObject({ type: "NOT_REFUNDABLE" });
+      });
+
+      test("goes through once when its answer is lost and its webhook comes three times", async () => {
+        restore = actors.replaceProvider((sandbox) => ({
+          refund: async (request, signal) => {
+            await sandbox.refund(request, signal);
+            throw new Error("connection reset");
+          },
+        }));
+        const orderId = await paidOrder();
+        const { id } = await refund(orderId, 600);
+        const [made] = await eventually(async () => {
+          const { refunds } = await atProvider(orderId);
+          expect(refunds).toHaveLength(1);
+          return refunds;
+        });
+        const event = {
+          id: `evt_${newId()}`,
+          type: "refund.succeeded",
+          data: { idempotencyKey: made?.idempotency_key, refundId: made?.refund_id },
+        };
+        await Promise.all([actors.webhook(event), actors.webhook(event), actors.webhook({ ...event, id: `evt_${newId()}` })]);
+        await isPaidBack(orderId, 600);
+        await actors.noJobsOf(orderId);
+        expect(await refundEvents(orderId)).toMatchObject([{ refundId: id }]);
+        await expectBooks(orderId, 1_400);
+      });
+
+      test("of returned goods is made once per return, and capped by what is left", async () => {
+        const orderId = await paidOrder();
+        const [one, other, third] = [newId(), newId(), newId()];
+        const event = returned(orderId, 1_500, one);
+        await happens(event, returned(orderId, 1_500, other));
+        await reaches(orderId, "refunded");
+        await happens(returned(orderId, 100, third));
+        await expectBooks(orderId, 0);
+        const settled = (await sentOf(orderId)).filter(({ type }) => type === "return.refunded").map(({ data }) => data);
+        expect(new Set(settled)).toEqual(
+          new Set([
+            { orderId, returnId: one, amount: eur(1_500) },
+            { orderId, returnId: other, amount: eur(500) },
+            { orderId, returnId: third, amount: eur(0) },
+          ]),
+        );
+        expect(await refundEvents(orderId)).toHaveLength(2);
+      });
+
+      test("of returned goods waits for a payment whose capture is not known here yet", async () => {
+        const orderId = newId();
+        const event = returned(orderId, 100);
+        await actors.publish(event);
+        await eventually(async () => {
+          const row = await actors
+            .db()
+            .selectFrom("inbox")
+            .selectAll()
+            .where("event_id", "=", event.id)
+            .executeTakeFirstOrThrow();
+          expect(row).toMatchObject({ status: "failed", error_code: "NOT_CAPTURED_YET" });
+        });
+        await happens(created(orderId, await tokenFor(CARDS.succeeds)), reserved(orderId));
+        await reaches(orderId, "completed");
+        await actors.processed(event);
+        await isPaidBack(orderId, 100);
+      });
+    });
+
+    describe("the reconciliation", () => {
+      const findings = async (orderId: string) => {
+        const { items } = (await shop.broker.call("v1.payments.findings", {})) as { items: Finding[] };
+        return items.filter((item) => item.orderId === orderId);
+      };
+      const asIf = (orderId: string, row: object) => {
+        const update = actors
+          .db()
+          .updateTable("payment")
+          .set({ ...row, reconciled_at: null });
+        return update.where("order_id", "=", orderId).execute();
+      };
+      const forget = (orderId: string) => actors.db().deleteFrom("job").where("aggregate_id", "=", orderId).execute();
+      /** Past the quiet time, and the next round. */
+      const later = () => shop.clock.advance(600_000);
+
+      test("finds nothing wrong with payments that agree with the provider, and asks once", async () => {
+        const orderId = await actors.orderedWith(CARDS.succeeds);
+        await reaches(orderId, "completed");
+        later();
+        await eventually(async () => expect((await actors.rowOf(orderId)).reconciled_at).not.toBeNull());
+        expect(await findings(orderId)).toEqual([]);
+      });
+
+      test("takes over a charge that was given up here, and pays it back", async () => {
+        const orderId = await actors.orderedWith(CARDS.succeeds);
+        await reaches(orderId, "completed");
+        // As if the provider's word had been lost, and the cancellation had found a charge that nobody knew of.
+        await actors.db().deleteFrom("ledger_entry").where("order_id", "=", orderId).execute();
+        await asIf(orderId, { status: "voided", charge_result: "none", charge_id: null, captured: 0, cancel_requested: true });
+        later();
+        await reaches(orderId, "refunded");
+        await expectBooks(orderId, 0);
+      });
+
+      test("names a payment that the provider knows nothing of, until they agree", async () => {
+        const orderId = await actors.orderedWith(CARDS.succeeds);
+        const { charge_id } = await reaches(orderId, "completed");
+        await asIf(orderId, { charge_id: "ch_unheard_of" });
+        later();
+        const [finding] = await eventually(async () => {
+          const found = await findings(orderId);
+          expect(found).toHaveLength(1);
+          return found;
+        });
+        expect(finding).toMatchObject({ kind: "charge_unknown", detail: expect.stringContaining("succeeded") });
+        await asIf(orderId, { charge_id });
+        later();
+        await eventually(async () => expect(await findings(orderId)).toEqual([]));
+      });
+
+      test("puts a charge and a refund on their way whose jobs are lost, and names them while they are stuck", async () => {
+        let away = true;
+        restore = actors.replaceProvider((sandbox) => ({
+          charge: (request, signal) => (away ? Promise.reject(new Error("connection refused")) : sandbox.charge(request, signal)),
+          refund: (request, signal) => (away ? Promise.reject(new Error("connection refused")) : sandbox.refund(request, signal)),
+        }));
+        const charging = await actors.orderedWith(CARDS.succeeds);
+        await forget(charging);
+        away = false;
+        const refunding = await actors.orderedWith(CARDS.succeeds);
+        await reaches(refunding, "completed");
+        away = true;
+        await happens(cancelled(refunding));
+        await forget(refunding);
+        later();
+        await eventually(async () => {
+          expect(await findings(charging)).toMatchObject([{ kind: "charge_stuck" }]);
+          expect(await findings(refunding)).toMatchObject([{ kind: "refund_stuck" }]);
+        });
+        away = false;
+        later();
+        await reaches(charging, "completed");
+        await reaches(refunding, "refunded");
+        later();
+        await eventually(async () => {
+          expect(await findings(charging)).toEqual([]);
+          expect(await findings(refunding)).toEqual([]);
+        });
+        await expectBooks(charging, 2_000);
+        await expectBooks(refunding, 0);
       });
     });
 

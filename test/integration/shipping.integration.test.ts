@@ -97,7 +97,8 @@ for (const { world: name, servers, open } of worlds) {
         expect(await deliver(shipmentId)).toEqual(delivered);
         expect(await dispatch(shipmentId)).toEqual(delivered);
 
-        const parcel = { orderId, shipmentId, ...label, customer };
+        const { number } = orderData(orderId, []);
+        const parcel = { orderId, number, shipmentId, ...label, customer };
         expect(await stage.sent(orderId)).toEqual([
           { type: "shipment.dispatched", data: { ...parcel, at: delivered.history[1]?.at } },
           { type: "shipment.delivered", data: { ...parcel, at: delivered.history[2]?.at } },

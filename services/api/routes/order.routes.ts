@@ -1,11 +1,14 @@
 import { Exactly, Paging } from "@molecart/mixins/contracts/common.ts";
 import { OrderStatus, orders } from "@molecart/mixins/contracts/orders.ts";
+import { payments } from "@molecart/mixins/contracts/payments.ts";
 import { shipping } from "@molecart/mixins/contracts/shipping.ts";
 import { Type } from "typebox";
 import { viewerOf } from "../access.ts";
 import { actionRoute } from "../route.ts";
 
 const newOrder = orders.actions.create.params.properties;
+const refund = payments.actions.refund.params.properties;
+const requestReturn = orders.actions.requestReturn.params.properties;
 const dispatch = shipping.actions.dispatch.params.properties;
 
 export const orderRoutes = [
@@ -15,7 +18,7 @@ export const orderRoutes = [
     access: "customer",
     status: 202,
     summary: "Places the caller's cart as an order. The same Idempotency-Key and body answer the same order",
-    needsIdempotencyKey: true,
+    idempotencyKey: "required",
     body: Exactly({
       paymentToken: newOrder.paymentToken,
       shippingAddress: newOrder.shippingAddress,
@@ -79,6 +82,32 @@ export const orderRoutes = [
     params: ({ path, caller }) => ({ orderId: path.id, viewer: viewerOf(caller) }),
   }),
   actionRoute({
+    method: "POST",
+    path: "/orders/{id}/returns",
+    access: "customer",
+    status: 202,
+    summary: "Announces that something of a shipped order will be sent back",
+    idempotencyKey: "optional",
+    body: Exactly({ lines: requestReturn.lines, reason: requestReturn.reason }),
+    action: "v1.orders.requestReturn",
+    params: ({ path, caller, idempotencyKey, body }) => ({
+      orderId: path.id,
+      viewer: viewerOf(caller),
+      idempotencyKey,
+      ...body,
+    }),
+    under: "return",
+  }),
+  actionRoute({
+    method: "GET",
+    path: "/orders/{id}/returns",
+    access: "customer",
+    status: 200,
+    summary: "The returns of an order, to its owner and to staff",
+    action: "v1.orders.listReturns",
+    params: ({ path, caller }) => ({ orderId: path.id, viewer: viewerOf(caller) }),
+  }),
+  actionRoute({
     method: "GET",
     path: "/admin/orders",
     access: "staff",
@@ -106,5 +135,53 @@ export const orderRoutes = [
     summary: "Records that the parcel has arrived",
     action: "v1.shipping.deliver",
     params: ({ path }) => ({ shipmentId: path.id }),
+  }),
+  actionRoute({
+    method: "POST",
+    path: "/admin/orders/{id}/refunds",
+    access: "staff",
+    status: 202,
+    summary: "Pays back an amount, or all that is left of an order's payment",
+    idempotencyKey: "optional",
+    body: Exactly({ amount: refund.amount, reason: refund.reason }),
+    action: "v1.payments.refund",
+    params: ({ path, caller, idempotencyKey, body }) => ({
+      orderId: path.id,
+      viewer: viewerOf(caller),
+      idempotencyKey,
+      ...body,
+    }),
+    under: "refund",
+  }),
+  actionRoute({
+    method: "POST",
+    path: "/admin/returns/{id}/receive",
+    access: "staff",
+    status: 202,
+    summary: "Records what has arrived of a return, and what goes back on the shelf",
+    body: Exactly({ lines: orders.actions.receiveReturn.params.properties.lines }),
+    action: "v1.orders.receiveReturn",
+    params: ({ path, body }) => ({ returnId: path.id, lines: body.lines }),
+    under: "return",
+  }),
+  actionRoute({
+    method: "POST",
+    path: "/admin/returns/{id}/reject",
+    access: "staff",
+    status: 202,
+    summary: "Refuses a return that was requested",
+    body: Exactly({ reason: orders.actions.rejectReturn.params.properties.reason }),
+    action: "v1.orders.rejectReturn",
+    params: ({ path, body }) => ({ returnId: path.id, reason: body.reason }),
+    under: "return",
+  }),
+  actionRoute({
+    method: "GET",
+    path: "/admin/payments/findings",
+    access: "staff",
+    status: 200,
+    summary: "What the shop's books and the payment provider's do not agree on",
+    action: "v1.payments.findings",
+    params: () => ({}),
   }),
 ];

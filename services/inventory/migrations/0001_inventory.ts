@@ -17,11 +17,12 @@ export const up: Up = async (db, kind) => {
     create table stock_movement (
       id text primary key,
       sku ${sku} not null references stock (sku),
-      kind text not null check (kind in ('received', 'counted', 'sold')),
+      kind text not null check (kind in ('received', 'counted', 'sold', 'returned')),
       quantity bigint not null check (quantity <> 0),
       order_id text,
       at timestamptz not null,
-      check ((kind = 'sold') = (order_id is not null))
+      check ((kind in ('sold', 'returned')) = (order_id is not null)),
+      check (kind <> 'returned' or quantity > 0)
     )`.execute(db);
   await sql`create index stock_movement_sku on stock_movement (sku)`.execute(db);
   await sql`create index stock_movement_order on stock_movement (order_id) where order_id is not null`.execute(db);

@@ -27,6 +27,25 @@ export const up: Up = async (db) => {
       primary key (order_id, seq)
     )`.execute(db);
   await sql`
+    create table return_request (
+      id text primary key,
+      order_id text not null references orders (id),
+      idempotency_key text not null,
+      request_hash text not null,
+      status text not null check (status in ('requested', 'received', 'refunded', 'rejected')),
+      lines jsonb not null,
+      received jsonb not null,
+      reason text not null,
+      rejection text,
+      refund bigint check (refund >= 0),
+      currency text not null,
+      created_at timestamptz not null,
+      updated_at timestamptz not null,
+      unique (order_id, idempotency_key),
+      check ((status = 'rejected') = (rejection is not null)),
+      check ((status in ('received', 'refunded')) = (refund is not null))
+    )`.execute(db);
+  await sql`
     create table idempotency (
       user_id text not null,
       key text not null,

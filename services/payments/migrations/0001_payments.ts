@@ -10,6 +10,7 @@ export const up: Up = async (db) => {
       amount bigint,
       currency text,
       customer jsonb,
+      number text,
       payment_token text,
       reserved boolean not null,
       cancel_requested boolean not null,
@@ -19,11 +20,55 @@ export const up: Up = async (db) => {
       charge_id text,
       card jsonb,
       failure_code text,
-      refund_id text,
+      captured bigint not null,
+      refunding bigint not null,
+      refunded bigint not null,
+      reconciled_at timestamptz,
       created_at timestamptz not null,
-      updated_at timestamptz not null
+      updated_at timestamptz not null,
+      check (captured >= 0 and refunding >= 0 and refunded >= 0),
+      check (refunding + refunded <= captured)
     )`.execute(db);
   await sql`create index payment_status on payment (status, id)`.execute(db);
+  await sql`create index payment_unreconciled on payment (id) where reconciled_at is null`.execute(db);
+  await sql`
+    create table refund (
+      id text primary key,
+      payment_id text not null references payment (id),
+      order_id text not null,
+      cause text not null check (cause in ('cancellation', 'staff', 'return')),
+      cause_id text not null,
+      amount bigint not null check (amount > 0),
+      currency text not null,
+      reason text not null,
+      status text not null check (status in ('pending', 'succeeded')),
+      provider_refund_id text,
+      created_at timestamptz not null,
+      updated_at timestamptz not null,
+      check ((status = 'succeeded') = (provider_refund_id is not null))
+    )`.execute(db);
+  await sql`create index refund_order on refund (order_id)`.execute(db);
+  await sql`create index refund_pending on refund (created_at) where status = 'pending'`.execute(db);
+  // A cancellation pays back once, and so does a return.
+  await sql`create unique index refund_cause on refund (payment_id, cause, cause_id) where cause <> 'staff'`.execute(db);
+  await sql`
+    create table refund_answer (
+      user_id text not null,
+      key text not null,
+      request_hash text not null,
+      answer jsonb not null,
+      created_at timestamptz not null,
+      primary key (user_id, key)
+    )`.execute(db);
+  await sql`
+    create table reconciliation_finding (
+      payment_id text not null references payment (id),
+      kind text not null,
+      detail text not null,
+      found_at timestamptz not null,
+      seen_at timestamptz not null,
+      primary key (payment_id, kind)
+    )`.execute(db);
   await sql`
     create table ledger_entry (
       id text primary key,

@@ -7,6 +7,7 @@ export const up: Up = async (db) => {
       id text primary key,
       order_id text not null unique,
       status text not null check (status in ('pending', 'dispatched', 'delivered', 'cancelled')),
+      number text,
       customer jsonb,
       lines jsonb,
       address jsonb,
@@ -14,7 +15,7 @@ export const up: Up = async (db) => {
       tracking_number text,
       created_at timestamptz not null,
       updated_at timestamptz not null,
-      check (status = 'cancelled' or (customer is not null and lines is not null and address is not null)),
+      check (status = 'cancelled' or (number is not null and customer is not null and lines is not null and address is not null)),
       check ((status in ('dispatched', 'delivered')) = (carrier is not null and tracking_number is not null))
     )`.execute(db);
   await sql`

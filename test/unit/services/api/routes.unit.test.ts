@@ -43,6 +43,10 @@ describe("the table", () => {
       "GET /api/v1/admin/orders",
       "POST /api/v1/admin/shipments/{id}/dispatch",
       "POST /api/v1/admin/shipments/{id}/deliver",
+      "POST /api/v1/admin/orders/{id}/refunds",
+      "POST /api/v1/admin/returns/{id}/receive",
+      "POST /api/v1/admin/returns/{id}/reject",
+      "GET /api/v1/admin/payments/findings",
     ]);
   });
 

@@ -11,7 +11,7 @@ const SEND_DEADLINE_MS = 200;
 
 const queued = (event: string, now: number): NotificationDocument => {
   const customer = { id: "u-1", email: "ada@example.com", name: "Ada" };
-  const circumstances = { preferences: DEFAULT_PREFERENCES, shop: "Molecart", knownOrderNumber: null, now };
+  const circumstances = { preferences: DEFAULT_PREFERENCES, shop: "Molecart", now };
   return notificationsOf({ id: event, type: "user.registered", data: { customer } }, circumstances)[0]!;
 };
 

@@ -20,6 +20,7 @@ const dispatched: Occurrence = {
   type: "shipment.dispatched",
   data: {
     orderId: "o-1",
+    number: "M-1",
     shipmentId: "s-1",
     carrier: "Swift",
     trackingNumber: "T1",
@@ -33,13 +34,14 @@ const received: Occurrence = {
   type: "payment.completed",
   data: {
     orderId: "o-1",
+    number: "M-1",
     paymentId: "p-1",
     amount: { amount: 100, currency: "EUR" },
     card: { brand: "Visa", last4: "4242" },
     customer,
   },
 };
-const circumstances = { preferences: DEFAULT_PREFERENCES, shop: "Molecart", knownOrderNumber: "M-1", now: NOW };
+const circumstances = { preferences: DEFAULT_PREFERENCES, shop: "Molecart", now: NOW };
 const off = { email: { shipping: false, account: false } };
 
 describe("who is written to", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Order, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
 import type { Item } from "@molecart/mixins/contracts/products.ts";
+import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import fc from "fast-check";
 import {
   maySee,
@@ -8,7 +9,6 @@ import {
   placeOrder,
   planCancellation,
   priceLines,
-  requestHash,
   type Trigger,
   transitions,
 } from "../../../../services/orders/order.ts";

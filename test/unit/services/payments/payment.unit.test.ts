@@ -3,15 +3,19 @@ import type { PaymentStatus } from "@molecart/mixins/contracts/payments.ts";
 import fc from "fast-check";
 import { entriesOf } from "../../../../services/payments/ledger.ts";
 import {
+  capRefund,
   chargeKey,
   hear,
   maySee,
   mayStillArrive,
   type News,
   newPayment,
-  paymentIdOf,
+  ownerOf,
+  planRefund,
+  refundableOf,
   refundKey,
   type StoredPayment,
+  type StoredRefund,
   toPayment,
   transitions,
 } from "../../../../services/payments/payment.ts";
@@ -22,13 +26,13 @@ const customer = { id: "customer-1", email: "ada@example.com", name: "Ada" };
 const card = { brand: "visa", last4: "4242" };
 
 const news = {
-  created: { type: "order.created", amount, customer, paymentToken: "tok_1" },
+  created: { type: "order.created", amount, customer, number: "M-1", paymentToken: "tok_1" },
   reserved: { type: "stock.reserved" },
-  cancelled: { type: "order.cancelled", amount, customer, reason: "changed_mind" },
+  cancelled: { type: "order.cancelled", amount, customer, number: "M-1", reason: "changed_mind" },
   succeeded: { type: "charge.succeeded", chargeId: "ch_1", card },
   declined: { type: "charge.declined", code: "card_declined" },
   abandoned: { type: "charge.abandoned" },
-  refunded: { type: "refund.succeeded", refundId: "re_1" },
+  refunded: { type: "refund.succeeded", amount: amount.amount },
 } as const satisfies Record<string, News>;
 type Heard = keyof typeof news;
 
@@ -118,29 +122,89 @@ describe("A payment", () => {
   });
 
   test("shows its card, its refund and why it failed, and never the token", () => {
-    expect(toPayment(having("created", "reserved", "succeeded", "cancelled", "refunded").payment)).toEqual({
+    expect(toPayment(having("created", "reserved", "succeeded", "cancelled", "refunded").payment, [])).toEqual({
       id: "payment-1",
       orderId: "order-1",
       status: "refunded",
       amount,
       refunded: amount,
+      refunds: [],
       card,
       failureCode: null,
       createdAt: AT,
       updatedAt: AT,
     });
-    expect(toPayment(having("created", "reserved", "declined").payment)).toMatchObject({
+    expect(toPayment(having("created", "reserved", "declined").payment, [])).toMatchObject({
       failureCode: "card_declined",
       card: null,
     });
   });
 });
 
+describe("A refund", () => {
+  const charged = having("created", "reserved", "succeeded").payment;
+  const eur = (cents: number) => ({ amount: cents, currency: "EUR" });
+  const promised = (cents: number, payment = charged) => hear(payment, { type: "refund.promised", amount: cents });
+
+  test("of a part leaves the payment completed; of the last part it is refunding, then refunded", () => {
+    const part = promised(900);
+    expect(part.entered).toEqual([]);
+    const rest = promised(12_000, part.payment);
+    expect(rest.entered).toEqual(["refunding"]);
+    const one = hear(rest.payment, { type: "refund.succeeded", amount: 900 });
+    expect(one.entered).toEqual([]);
+    const other = hear(one.payment, { type: "refund.succeeded", amount: 12_000 });
+    expect(other.entered).toEqual(["refunded"]);
+    expect(other.payment.balance).toEqual({ captured: 12_900, refunding: 0, refunded: 12_900 });
+  });
+
+  test("without an amount is of all that is left", () => {
+    expect(planRefund(charged, undefined)).toEqual(amount);
+    expect(planRefund(promised(900).payment, undefined)).toEqual(eur(12_000));
+  });
+
+  test.each([
+    ["a cent more than is left", eur(12_001)],
+    ["nothing", eur(0)],
+    ["less than nothing", eur(-1)],
+    ["another currency", { amount: 1, currency: "USD" }],
+  ])("of %s is refused with the values", (_, wish) => {
+    const refused = expect.objectContaining({ type: "REFUND_TOO_LARGE", data: { requested: wish, refundable: eur(12_000) } });
+    expect(() => planRefund(promised(900).payment, wish)).toThrow(refused as never);
+  });
+
+  test.each<Heard[][]>([[["created"]], [["created", "reserved"]], [["created", "reserved", "declined"]], [["cancelled"]]])(
+    "of a payment that was not captured is refused (%j)",
+    (heard) => {
+      const { payment } = having(...heard);
+      const refused = expect.objectContaining({ type: "NOT_REFUNDABLE", data: { status: payment.status } });
+      expect(() => planRefund(payment, eur(1))).toThrow(refused as never);
+    },
+  );
+
+  test("of everything cannot be repeated", () => {
+    expect(() => planRefund(promised(12_900).payment, undefined)).toThrow(/nothing of it can be refunded/);
+  });
+
+  test("by a cancellation is of what no refund before it has taken", () => {
+    const { refund, entered, payment } = hear(promised(900).payment, news.cancelled);
+    expect(refund).toEqual({ cause: "cancellation", causeId: "", amount: eur(12_000), reason: "changed_mind" });
+    expect(entered).toEqual(["refunding"]);
+    expect(hear(payment, news.cancelled).refund).toBeUndefined();
+  });
+
+  test("of a return is capped by what is left", () => {
+    expect(capRefund(promised(12_000).payment, eur(1_000))).toEqual(eur(900));
+    expect(capRefund(promised(12_900).payment, eur(1_000))).toEqual(eur(0));
+    expect(capRefund(charged, eur(1_000))).toEqual(eur(1_000));
+  });
+});
+
 describe("An idempotency key", () => {
   test("leads back to its payment, and refunds under another than it charges", () => {
-    expect(chargeKey("payment-1")).not.toBe(refundKey("payment-1"));
-    expect(paymentIdOf(chargeKey("payment-1"))).toBe("payment-1");
-    expect(paymentIdOf(refundKey("payment-1"))).toBe("payment-1");
+    expect(ownerOf(chargeKey("payment-1"))).toEqual({ paymentId: "payment-1", refundId: undefined });
+    const refund = { id: "refund-1", paymentId: "payment-1" };
+    expect(ownerOf(refundKey(refund))).toEqual({ paymentId: "payment-1", refundId: "refund-1" });
   });
 });
 
@@ -158,7 +222,9 @@ class World {
   payment: StoredPayment = newPayment("payment-1", "order-1", AT);
   /** Of the provider, by idempotency key. */
   readonly charges = new Map<string, News>();
-  readonly refunds = new Set<string>();
+  readonly refunds = new Map<string, number>();
+  /** Ours, by id; the provider's word on each is heard once. */
+  readonly promised = new Map<string, Pick<StoredRefund, "id" | "paymentId" | "status"> & { amount: number }>();
   chargesMade = 0;
   ledger = 0;
   jobs = new Set<string>();
@@ -169,19 +235,46 @@ class World {
   }
 
   hear(heard: News): void {
-    const { payment, entered } = hear(this.payment, heard);
+    const { payment, entered, refund } = hear(this.payment, heard);
     this.payment = payment;
     for (const status of entered) {
       if (status === "charging") this.jobs.add("charge");
-      if (status === "refunding") this.jobs.add("refund");
-      if (status === "completed") this.#book("capture");
-      if (status === "refunded") this.#book("refund");
+      if (status === "completed") this.#book("capture", amount.amount);
       this.events.push(status);
+    }
+    if (refund !== undefined) this.#promise(refund.amount.amount);
+  }
+
+  #promise(cents: number): void {
+    const id = `refund-${this.promised.size + 1}`;
+    this.promised.set(id, { id, paymentId: this.payment.id, status: "pending", amount: cents });
+    this.jobs.add(id);
+  }
+
+  /** Staff's wish; what is refused has no effect. */
+  refundPart(cents: number): void {
+    try {
+      const wanted = planRefund(this.payment, { amount: cents, currency: "EUR" });
+      this.hear({ type: "refund.promised", amount: wanted.amount });
+      this.#promise(wanted.amount);
+    } catch (error) {
+      if (!["NOT_REFUNDABLE", "REFUND_TOO_LARGE"].includes((error as { type: string }).type)) throw error;
     }
   }
 
-  #book(kind: "capture" | "refund"): void {
-    const receivable = entriesOf(kind, amount).filter(({ account }) => account === "provider_receivable");
+  #settle(id: string): void {
+    const refund = this.promised.get(id);
+    this.jobs.delete(id);
+    if (refund?.status !== "pending") return;
+    refund.status = "succeeded";
+    this.hear({ type: "refund.succeeded", amount: refund.amount });
+    this.#book("refund", refund.amount);
+  }
+
+  #book(kind: "capture" | "refund", cents: number): void {
+    const receivable = entriesOf(kind, { amount: cents, currency: "EUR" }).filter(
+      ({ account }) => account === "provider_receivable",
+    );
     for (const { debit, credit } of receivable) this.ledger += debit - credit;
   }
 
@@ -207,12 +300,12 @@ class World {
     this.hear(outcome);
   }
 
-  runRefund(answered: boolean): void {
-    if (!this.jobs.has("refund")) return;
-    this.refunds.add(refundKey(this.payment.id));
-    if (!answered) return;
-    this.jobs.delete("refund");
-    this.hear(news.refunded);
+  runRefunds(answered: boolean): void {
+    for (const { id, paymentId, amount: cents } of this.promised.values()) {
+      if (!this.jobs.has(id)) continue;
+      this.refunds.set(refundKey({ id, paymentId }), cents);
+      if (answered) this.#settle(id);
+    }
   }
 
   /** The provider tells by itself what it has done, as often as it likes. */
@@ -222,10 +315,7 @@ class World {
       this.jobs.delete("charge");
       this.hear(known);
     }
-    if (this.refunds.size > 0) {
-      this.jobs.delete("refund");
-      this.hear(news.refunded);
-    }
+    for (const key of this.refunds.keys()) this.#settle(ownerOf(key).refundId as string);
   }
 
   step(name: Step): void {
@@ -236,7 +326,10 @@ class World {
         break;
       case "refund":
       case "refund, no answer":
-        this.runRefund(name === "refund");
+        this.runRefunds(name === "refund");
+        break;
+      case "refund a third":
+        this.refundPart(4_300);
         break;
       case "webhook":
         this.webhook();
@@ -255,6 +348,7 @@ const STEPS = [
   "charge, no answer",
   "refund",
   "refund, no answer",
+  "refund a third",
   "webhook",
 ] as const;
 type Step = (typeof STEPS)[number];
@@ -281,11 +375,15 @@ test("Whatever happens in whatever order and however often, the books are right 
       expect(jobs.size).toBe(0);
       expect(chargesMade).toBeLessThanOrEqual(1);
       expect(events.length).toBe(new Set(events).size);
-      expect(ledger).toBe(cancelled || declines ? 0 : amount.amount);
-      // What the customer has paid is what the books say.
-      expect((charged ? amount.amount : 0) - (refunds.size > 0 ? amount.amount : 0)).toBe(ledger);
-      const ends: PaymentStatus[] = cancelled ? ["voided", "failed", "refunded"] : [declines ? "failed" : "completed"];
-      expect(ends).toContain(payment.status);
+      // What the customer has paid is what the books say, and what is owed.
+      const back = [...refunds.values()].reduce((sum, cents) => sum + cents, 0);
+      expect(ledger).toBe((charged ? amount.amount : 0) - back);
+      expect(ledger).toBe(cancelled || declines ? 0 : amount.amount - back);
+      expect(back).toBeLessThanOrEqual(charged ? amount.amount : 0);
+      expect(payment.balance.captured - payment.balance.refunded).toBe(ledger);
+      expect(refundableOf(payment.balance)).toBe(ledger);
+      if (cancelled) expect(["voided", "failed", "refunded"]).toContain(payment.status);
+      else expect(payment.status).toBe(declines ? "failed" : back === amount.amount ? "refunded" : "completed");
     }),
     { numRuns: 2_000 },
   );

@@ -18,6 +18,7 @@ const at = "2026-03-01T12:00:00.000Z";
 const later = "2026-03-02T12:00:00.000Z";
 const label = { carrier: "DHL", trackingNumber: "00340" };
 const parcel = {
+  number: "M-1",
   customer: { id: "customer-1", email: "ada@example.com", name: "Ada" },
   lines: [{ sku: "A", name: "The A", quantity: 2 }],
   address: { name: "Ada", line1: "1 Analytical Way", city: "London", postalCode: "N1", country: "GB" },
