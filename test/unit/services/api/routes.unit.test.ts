@@ -43,6 +43,15 @@ describe("the table", () => {
       "GET /api/v1/admin/orders",
       "POST /api/v1/admin/shipments/{id}/dispatch",
       "POST /api/v1/admin/shipments/{id}/deliver",
+      "GET /api/v1/admin/sagas",
+      "GET /api/v1/admin/sagas/{id}",
+      "GET /api/v1/admin/dead-letters",
+      "GET /api/v1/admin/dead-letters/groups",
+      "POST /api/v1/admin/dead-letters/groups/{fingerprint}/replay",
+      "GET /api/v1/admin/dead-letters/{id}",
+      "POST /api/v1/admin/dead-letters/{id}/replay",
+      "PUT /api/v1/admin/dead-letters/{id}",
+      "DELETE /api/v1/admin/dead-letters/{id}",
     ]);
   });
 
