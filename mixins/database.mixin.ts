@@ -79,6 +79,8 @@ export const database = <DB>({
   };
 
   return {
+    ownsInbox: true,
+
     created(this: Owned<Tables>) {
       const { read, clock, bus } = runtimeOf(this.broker as ServiceBroker);
       const options = {
@@ -108,7 +110,7 @@ export const database = <DB>({
         events: () => bus.ping(),
       };
       this.attach = () => {
-        this.inbox = new SqlInbox(this.database, transaction, isoNow);
+        this.inbox = new SqlInbox(this.database, transaction, isoNow, name);
         this.relay = new OutboxRelay({
           database: this.database as unknown as Database<MessagingTables>,
           bus,

@@ -128,6 +128,7 @@ export const documentStore = <D extends Identified, Also extends Others = Record
 
   return {
     mixins: [DbService],
+    ownsInbox: true,
     collection,
     actions: Object.fromEntries(generatedActions.map((action) => [action, false])),
     methods: {
@@ -169,7 +170,7 @@ export const documentStore = <D extends Identified, Also extends Others = Record
       }
       this.documents = outbox ? wakingRelay(documents, () => this.relay?.wake()) : documents;
       this.collections = Object.fromEntries(Object.keys(also).map((key) => [key, store.collection(`${name}_${key}`)]));
-      this.inbox = new DocumentInbox(store.collection<InboxDocument>(inboxName), this.documents, this.clock);
+      this.inbox = new DocumentInbox(store.collection<InboxDocument>(inboxName), this.documents, this.clock, name);
       this.relay?.start();
       this.pruning = setInterval(() => {
         this.inbox.prune().catch((error) => this.logger.warn("The inbox could not be pruned", { error: messageOf(error) }));

@@ -11,10 +11,12 @@ import type {
 import type { ActionContract, Contract, Params, Result } from "./contracts/contract.ts";
 import type { ActionName, ActionParams, ActionResult, EventData, EventName } from "./contracts/index.ts";
 import { eventSchema } from "./contracts/index.ts";
+import { operations } from "./contracts/operations.ts";
 import { currentCorrelation } from "./lib/correlation.ts";
 import type { Envelope } from "./messaging/envelope.ts";
 import type { JobHandler } from "./messaging/job-runner.ts";
 import type { DurableOptions } from "./middlewares/durable-events.ts";
+import { operationHandlers } from "./operations/service-actions.ts";
 
 /** Calls another service by its contract: names, params and results are checked by the compiler. */
 export type Call = <N extends ActionName>(name: N, params: ActionParams<N>, options?: CallingOptions) => Promise<ActionResult<N>>;
@@ -35,6 +37,8 @@ export interface DurableContext<N extends EventName, Work>
 
 /** A mixin that adds `Props` to `this`, and, where it owns a store, says what its unit of work is. */
 export interface Mixin<Props = object, Work = never> extends Partial<ServiceSchema> {
+  /** It gives the service an inbox, and with it the actions for operators. */
+  readonly ownsInbox?: true;
   /** Types only; never there. */
   readonly __types?: { props: Props; work: Work };
 }
@@ -85,15 +89,19 @@ export interface Caller {
 }
 
 /** Makes the Moleculer schema of a service from its contract and the code behind it. The contract gives name, version,
- *  params and payload schemas; `ctx` and `this` are typed from it and from the mixins. */
+ *  params and payload schemas; `ctx` and `this` are typed from it and from the mixins. A service with an inbox also offers what
+ *  operators need; see contracts/operations.ts. */
 export const implement = <const C extends Contract, V = object, Methods = object, const M extends MixinList = readonly []>(
   contract: C,
   definition: Definition<C, V, Methods, M> & ThisType<Service & Caller & V & Methods & PropsOf<M>>,
 ): ServiceSchema => {
   const { mixins, settings, dependencies, vars, methods, actions, durable, events, jobs, created, started, stopped } = definition;
 
-  const actionSchemas = Object.entries(contract.actions).map(([name, { params, idempotent }]) => {
-    const action = (actions as Record<string, ActionDefinition<ActionContract>>)[name] as ActionDefinition<ActionContract>;
+  const hasInbox = mixins?.some(({ ownsInbox }) => ownsInbox === true) ?? false;
+  const offered: Record<string, ActionContract> = { ...(hasInbox && operations), ...contract.actions };
+  const handlers = { ...(hasInbox && operationHandlers), ...actions } as Record<string, ActionDefinition<ActionContract>>;
+  const actionSchemas = Object.entries(offered).map(([name, { params, idempotent }]) => {
+    const action = handlers[name] as ActionDefinition<ActionContract>;
     // The framework asks only plain functions or objects of them; repeats on another node are safe where the contract says so.
     const rest = typeof action === "function" ? { handler: action } : action;
     return [name, { params, retryPolicy: { enabled: idempotent === true }, ...rest }];

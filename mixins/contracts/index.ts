@@ -1,8 +1,9 @@
 import type { Static, TSchema } from "typebox";
 import { carts } from "./carts.ts";
-import type { ActionContract, Params, Result } from "./contract.ts";
+import type { ActionContract, Contract, Params, Result } from "./contract.ts";
 import { inventory } from "./inventory.ts";
 import { notifications } from "./notifications.ts";
+import { operations } from "./operations.ts";
 import { orders } from "./orders.ts";
 import { payments } from "./payments.ts";
 import { products } from "./products.ts";
@@ -16,7 +17,9 @@ type Contracts = (typeof contracts)[keyof typeof contracts];
 type UnionToIntersection<U> = (U extends unknown ? (u: U) => void : never) extends (i: infer I) => void ? I : never;
 
 type ActionsOf<C> = C extends { name: infer N extends string; version: infer V extends number; actions: infer A }
-  ? { [K in keyof A & string as `v${V}.${N}.${K}`]: A[K] }
+  ? { [K in keyof A & string as `v${V}.${N}.${K}`]: A[K] } & {
+      [K in keyof typeof operations as `v${V}.${N}.${K}`]: (typeof operations)[K];
+    }
   : never;
 
 /** Every action of the mesh by its full name, such as `v1.orders.create`. */
@@ -24,6 +27,11 @@ export type Actions = UnionToIntersection<ActionsOf<Contracts>>;
 export type ActionName = keyof Actions & string;
 export type ActionParams<N extends ActionName> = Actions[N] extends infer A extends ActionContract ? Params<A> : never;
 export type ActionResult<N extends ActionName> = Actions[N] extends infer A extends ActionContract ? Result<A> : never;
+
+export type ServiceName = keyof typeof contracts;
+export const serviceNames = Object.keys(contracts) as ServiceName[];
+/** Each of them has an inbox, and with it the actions for operators. */
+export const actionsOf = ({ actions }: Contract): Record<string, ActionContract> => ({ ...actions, ...operations });
 
 /** Every durable event of the mesh. */
 export type Events = UnionToIntersection<Contracts["events"]>;

@@ -45,6 +45,16 @@ export const Order = Exactly({
 });
 export type Order = Static<typeof Order>;
 
+/** An order whose saga has not come to an end. */
+export const StuckOrder = Exactly({
+  orderId: Id,
+  number: Type.String(),
+  status: OrderStatus,
+  /** When it has entered this status. */
+  since: Time,
+});
+export type StuckOrder = Static<typeof StuckOrder>;
+
 const Reason = Type.String({ minLength: 1, maxLength: 500 });
 
 const RETURN_STATUSES = ["requested", "received", "refunded", "rejected"] as const;
@@ -94,20 +104,6 @@ const OrderEvent = {
   totals: Totals,
 };
 
-export const SagaStep = Exactly({
-  service: Type.String(),
-  /** The event that the step handled or sent. */
-  event: Type.String(),
-  eventId: Id,
-  direction: Type.Enum(["in", "out"]),
-  at: Time,
-  status: Type.String(),
-  attempts: Type.Integer(),
-  error: Type.Union([Type.String(), Type.Null()]),
-  requestId: Type.Union([Type.String(), Type.Null()]),
-});
-export type SagaStep = Static<typeof SagaStep>;
-
 export const orders = contract({
   name: "orders",
   version: 1,
@@ -129,6 +125,13 @@ export const orders = contract({
     list: { params: Exactly({ userId: Id, ...Paging }), result: Page(Order), idempotent: true },
     /** Every customer's orders, newest first: staff only, checked at the gateway. */
     listAll: { params: Exactly({ status: Type.Optional(OrderStatus), ...Paging }), result: Page(Order), idempotent: true },
+    /** Orders that have been on their way to being confirmed or cancelled for longer, oldest first: staff only, checked at the
+     *  gateway. */
+    listStuck: {
+      params: Exactly({ olderThanMinutes: Type.Integer({ minimum: 0, maximum: 525_600, default: 15 }), ...Paging }),
+      result: Page(StuckOrder),
+      idempotent: true,
+    },
     /** Asks for the cancellation. Cancelled at once until confirmed; afterwards as soon as shipping has stopped the parcel. */
     cancel: { params: Exactly({ orderId: Id, viewer: Viewer, reason: Reason }), result: Order, idempotent: true },
     /** Announces that something of a shipped order will be sent back. The same key and request answer the same return. */

@@ -18,8 +18,8 @@ export interface OutboxTable {
 }
 
 /** processed: its effect is committed. failed: waits for its next attempt. dead: a dead letter, waits for an operator.
- *  discarded: an operator has decided that it shall have no effect. */
-export type InboxStatus = "processed" | "failed" | "dead" | "discarded";
+ *  parked: waits for a dead letter of its aggregate. discarded: an operator has decided that it shall have no effect. */
+export type InboxStatus = "processed" | "failed" | "dead" | "parked" | "discarded";
 
 /** What has become of each event that reached this service: the guard against doing it twice, and the dead letters. */
 export interface InboxTable {
@@ -33,9 +33,26 @@ export interface InboxTable {
   envelope: Json<Envelope> | null;
   error_code: string | null;
   error_message: string | null;
+  /** Of a dead letter: the same for all that failed alike. */
+  fingerprint: string | null;
   request_id: string | null;
+  trace_id: string | null;
+  /** The order in which events were parked. */
+  arrival: number | null;
   received_at: string;
   processed_at: string | null;
+}
+
+/** What operators have done with dead letters. Never changed. */
+export interface DeadLetterAuditTable {
+  id: string;
+  event_id: string;
+  at: string;
+  actor: string;
+  action: "replayed" | "edited" | "discarded";
+  reason: string | null;
+  old_data: Json<unknown>;
+  new_data: Json<unknown>;
 }
 
 /** Something to be done at a time: deadlines and calls to the outside. Claimed by lease, gone when done. */
@@ -56,5 +73,6 @@ export interface JobTable {
 export interface MessagingTables {
   outbox: OutboxTable;
   inbox: InboxTable;
+  dead_letter_audit: DeadLetterAuditTable;
   job: JobTable;
 }

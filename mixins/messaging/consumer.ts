@@ -4,7 +4,7 @@ import { codeOf, messageOf } from "../lib/errors.ts";
 import type { Envelope } from "./envelope.ts";
 import { type Delivery, type EventBus, LEASE_MS, type Subscription } from "./event-bus.ts";
 import { Gate } from "./gate.ts";
-import type { Inbox } from "./inbox.ts";
+import type { Failure, Inbox, Outcome } from "./inbox.ts";
 import { verdictOn } from "./verdict.ts";
 
 export interface ConsumerOptions {
@@ -13,7 +13,7 @@ export interface ConsumerOptions {
   bus: EventBus;
   inbox: Pick<Inbox<unknown>, "fail" | "bury">;
   /** Processes the event exactly once in effect: the inbox's `process` around the service's handler. */
-  handle(envelope: Envelope): Promise<"processed" | "duplicate">;
+  handle(envelope: Envelope): Promise<Outcome>;
   concurrency?: number;
   maxAttempts?: number;
   backoff?: Backoff;
@@ -22,12 +22,13 @@ export interface ConsumerOptions {
 
 const DEFAULT_CONCURRENCY = 16;
 /** With the backoff below, about a minute from the first attempt to the dead letter. */
-const DEFAULT_MAX_ATTEMPTS = 9;
-const DEFAULT_BACKOFF: Backoff = { firstMs: 200, maxMs: 20_000, factor: 2 };
+export const DEFAULT_MAX_ATTEMPTS = 9;
+export const DEFAULT_BACKOFF: Backoff = { firstMs: 200, maxMs: 20_000, factor: 2 };
 
-/** Works off one consumer's deliveries. Each ends in one of three ways:
+/** Works off one consumer's deliveries. Each ends in one of these ways:
  *
  *    processed or duplicate      -> ack
+ *    parked                      -> stored behind a dead letter of its aggregate, then ack
  *    failed, attempts left       -> noted in the inbox, retry after a backoff
  *    refused, or no attempt left -> a dead letter, committed, then ack
  *
@@ -82,20 +83,27 @@ export class EventConsumer {
   async #settle(delivery: Delivery): Promise<() => void> {
     const ack = () => delivery.ack();
     const { message } = delivery;
+    const { event, log } = this.#options;
     if ("malformed" in message) {
-      await this.#bury(unreadable(message, this.#options.event), {
+      await this.#bury(unreadable(message, event), {
         code: "MALFORMED_EVENT",
         message: "The message is not an event",
       });
       return ack;
     }
     try {
-      await this.#options.handle(message);
+      const outcome = await this.#options.handle(message);
+      if (outcome === "parked")
+        log.warn("Event waits for a dead letter of its aggregate", {
+          eventId: message.id,
+          event,
+          aggregateId: message.aggregateId,
+        });
       return ack;
     } catch (error) {
       const verdict = verdictOn(error);
       if (verdict === "outage") throw error;
-      const failure = { code: codeOf(error), message: explain(error) };
+      const failure = failureOf(error);
       if (verdict === "refused") {
         await this.#bury(message, failure);
         return ack;
@@ -104,7 +112,7 @@ export class EventConsumer {
     }
   }
 
-  async #noteFailure(envelope: Envelope, failure: { code: string; message: string }, delivery: Delivery): Promise<() => void> {
+  async #noteFailure(envelope: Envelope, failure: Failure, delivery: Delivery): Promise<() => void> {
     const { inbox, maxAttempts = DEFAULT_MAX_ATTEMPTS, backoff = DEFAULT_BACKOFF, log } = this.#options;
     const attempts = await inbox.fail(envelope, failure);
     if (attempts >= maxAttempts) {
@@ -116,7 +124,7 @@ export class EventConsumer {
     return () => delivery.retry(delay);
   }
 
-  async #bury(envelope: Envelope, failure: { code: string; message: string }): Promise<void> {
+  async #bury(envelope: Envelope, failure: Failure): Promise<void> {
     await this.#options.inbox.bury(envelope, failure);
     this.#options.log.error("Event is a dead letter now", { eventId: envelope.id, event: envelope.type, ...failure });
   }
@@ -126,6 +134,8 @@ export class EventConsumer {
     return { event: this.#options.event, eventId: message.id, requestId, code: codeOf(error), error: messageOf(error) };
   }
 }
+
+export const failureOf = (error: unknown): Failure => ({ code: codeOf(error), message: explain(error) });
 
 /** A validation error says which fields in its data. */
 const explain = (error: unknown): string => {

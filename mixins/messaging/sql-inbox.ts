@@ -1,141 +1,414 @@
-import { type Kysely, sql, type Transaction } from "kysely";
-import type { Database } from "../database/database.ts";
-import type { InboxStatus, MessagingTables } from "../database/messaging.table.ts";
+import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
+import type { AuditEntry } from "../contracts/operations.ts";
+import type { Database, DatabaseKind } from "../database/database.ts";
+import { forUpdate } from "../database/for-update.ts";
+import type { DeadLetterAuditTable, InboxStatus, InboxTable, MessagingTables } from "../database/messaging.table.ts";
+import { isoTime } from "../lib/clock.ts";
+import { traceIdOf } from "../lib/correlation.ts";
+import { newId } from "../lib/ids.ts";
 import type { Envelope } from "./envelope.ts";
-import type { DeadLetter, Failure, Inbox } from "./inbox.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import type { DeadLetter, DeadLetterPage, Failure, Group, Inbox, LetterRecord, Outcome, Passage, Step } from "./inbox.ts";
 import type { SqlWork } from "./sql-work.ts";
 
-const row = (envelope: Envelope, status: InboxStatus, at: string) => ({
+type Db = Kysely<MessagingTables>;
+type Trx = Transaction<MessagingTables>;
+
+const row = (envelope: Envelope, at: string) => ({
   event_id: envelope.id,
   type: envelope.type,
   aggregate_id: envelope.aggregateId,
-  status,
   attempts: 1,
   request_id: envelope.requestId,
+  trace_id: traceIdOf(envelope.traceparent) ?? null,
   received_at: at,
 });
 
-/** True when the event is ours to process: new, or failed before. The primary key makes a second broker that holds a copy of
- *  the event wait here until the first has committed or given up. */
-const claim = async (trx: Transaction<MessagingTables>, envelope: Envelope, at: string): Promise<boolean> => {
+const processedAt = (at: string) => ({
+  status: "processed" as const,
+  attempts: sql<number>`inbox.attempts + 1`,
+  processed_at: at,
+  envelope: null,
+});
+
+/** The event is ours to process when it is new, or failed before. The primary key makes a second broker that holds a copy of
+ *  the event wait here until the first has committed or given up.
+ *
+ *  A new event is parked when one of its aggregate is dead here or parked: that is seen in the same statement, by an index
+ *  that is empty while nothing is dead. An event that has failed before came before those, and does not wait for them. */
+const claim = async (trx: Trx, kind: DatabaseKind, envelope: Envelope, at: string): Promise<Outcome> => {
+  const status = sql<InboxStatus>`case when exists (
+    select 1 from inbox as earlier where earlier.aggregate_id = ${envelope.aggregateId} and earlier.status in ('dead', 'parked')
+  ) then 'parked' else 'processed' end`;
   const claimed = await trx
     .insertInto("inbox")
-    .values({ ...row(envelope, "processed", at), processed_at: at })
+    .values({ ...row(envelope, at), status, processed_at: at })
     .onConflict((conflict) =>
-      conflict
-        .column("event_id")
-        .doUpdateSet({ status: "processed", attempts: sql`inbox.attempts + 1`, processed_at: at, envelope: null })
-        .where("inbox.status", "in", ["failed", "dead"]),
+      conflict.column("event_id").doUpdateSet(processedAt(at)).where("inbox.status", "in", ["failed", "dead"]),
     )
+    .returning("status")
+    .executeTakeFirst();
+  if (claimed === undefined) return "duplicate";
+  if (claimed.status === "processed") return "processed";
+  await trx
+    .updateTable("inbox")
+    .set({ attempts: 0, processed_at: null, envelope: JSON.stringify(envelope), arrival: nextArrival(kind) })
+    .where("event_id", "=", envelope.id)
+    .execute();
+  return "parked";
+};
+
+/** SQLite has one writer at a time. */
+const nextArrival = (kind: DatabaseKind) =>
+  kind === "postgres" ? sql<number>`nextval('inbox_arrival')` : sql<number>`(select coalesce(max(arrival), 0) + 1 from inbox)`;
+
+/** Of two brokers that release the same event, the second waits for the first's commit and then finds it processed. */
+const claimParked = async (trx: Trx, envelope: Envelope, at: string): Promise<Outcome> => {
+  const claimed = await trx
+    .updateTable("inbox")
+    .set(processedAt(at))
+    .where("event_id", "=", envelope.id)
+    .where("status", "=", "parked")
+    .where(isFirstOfItsAggregate)
     .returning("event_id")
     .executeTakeFirst();
-  return claimed !== undefined;
+  return claimed === undefined ? "duplicate" : "processed";
+};
+
+const isFirstOfItsAggregate = sql<boolean>`not exists (
+  select 1 from inbox as earlier
+  where earlier.aggregate_id = inbox.aggregate_id and earlier.status in ('dead', 'parked')
+    and (earlier.status = 'dead' or earlier.arrival < inbox.arrival))`;
+
+const claimForOperator = async (trx: Trx, envelope: Envelope, at: string): Promise<Outcome> => {
+  const claimed = await trx
+    .updateTable("inbox")
+    .set(processedAt(at))
+    .where("event_id", "=", envelope.id)
+    .where("status", "in", ["dead", "parked"])
+    .returning("event_id")
+    .executeTakeFirst();
+  return claimed === undefined ? "duplicate" : "processed";
 };
 
 const note = async (
-  db: Kysely<MessagingTables>,
+  db: Db,
   envelope: Envelope,
-  status: "failed" | "dead",
-  failure: Failure,
+  change: { status: InboxStatus; failure: Failure; fingerprint: string | null; attempts: 0 | 1 },
   at: string,
 ): Promise<number> => {
-  const error = { error_code: failure.code, error_message: failure.message.slice(0, 2_000), envelope: JSON.stringify(envelope) };
+  const { status, failure, fingerprint, attempts } = change;
+  const error = {
+    error_code: failure.code,
+    error_message: failure.message.slice(0, 2_000),
+    fingerprint,
+    envelope: JSON.stringify(envelope),
+  };
   const noted = await db
     .insertInto("inbox")
-    .values({ ...row(envelope, status, at), ...error })
+    .values({ ...row(envelope, at), status, ...error })
     .onConflict((conflict) =>
       conflict
         .column("event_id")
-        .doUpdateSet({ status, ...error, ...(status === "failed" ? { attempts: sql<number>`inbox.attempts + 1` } : {}) })
-        .where("inbox.status", "in", ["failed", "dead"]),
+        .doUpdateSet({
+          ...error,
+          status:
+            status === "failed" ? sql<InboxStatus>`case when inbox.status = 'parked' then 'parked' else 'failed' end` : status,
+          attempts: sql<number>`inbox.attempts + ${sql.lit(attempts)}`,
+        })
+        .where("inbox.status", "in", ["failed", "dead", "parked"]),
     )
     .returning("attempts")
     .executeTakeFirst();
   return noted?.attempts ?? 0;
 };
 
+const insertAudit = async (
+  trx: Trx,
+  eventId: string,
+  at: string,
+  entry: { actor: string; action: AuditEntry["action"]; reason?: string; oldData?: unknown; newData?: unknown },
+): Promise<void> => {
+  const { actor, action, reason = null, oldData = null, newData = null } = entry;
+  const data = { old_data: JSON.stringify(oldData), new_data: JSON.stringify(newData) };
+  await trx
+    .insertInto("dead_letter_audit")
+    .values({ id: newId(), event_id: eventId, at, actor, action, reason, ...data })
+    .execute();
+};
+
+/** How many dead letters of an older program get their fingerprint in one go. */
+const UPGRADE_BATCH = 500;
+
 export class SqlInbox<DB extends MessagingTables> implements Inbox<SqlWork<DB>> {
   readonly #database: Database<MessagingTables>;
   readonly #transaction: <T>(run: (work: SqlWork<DB>) => Promise<T>) => Promise<T>;
   readonly #isoNow: () => string;
+  readonly #service: string;
 
   constructor(
     database: Database<DB>,
     transaction: <T>(run: (work: SqlWork<DB>) => Promise<T>) => Promise<T>,
     isoNow: () => string,
+    service: string,
   ) {
     this.#database = database as unknown as Database<MessagingTables>;
     this.#transaction = transaction;
     this.#isoNow = isoNow;
+    this.#service = service;
   }
 
-  process(envelope: Envelope, handler: (work: SqlWork<DB>) => Promise<void>): Promise<"processed" | "duplicate"> {
+  process(envelope: Envelope, handler: (work: SqlWork<DB>) => Promise<void>, passage: Passage = "arrival"): Promise<Outcome> {
     return this.#transaction(async (work) => {
-      if (!(await claim(work.trx as unknown as Transaction<MessagingTables>, envelope, this.#isoNow()))) return "duplicate";
-      await handler(work);
-      return "processed";
+      const outcome = await this.#claim(work.trx as unknown as Trx, envelope, passage);
+      if (outcome === "processed") await handler(work);
+      return outcome;
     });
   }
 
+  #claim(trx: Trx, envelope: Envelope, passage: Passage): Promise<Outcome> {
+    switch (passage) {
+      case "arrival":
+        return claim(trx, this.#database.kind, envelope, this.#isoNow());
+      case "release":
+        return claimParked(trx, envelope, this.#isoNow());
+      case "replay":
+        return claimForOperator(trx, envelope, this.#isoNow());
+      default:
+        return passage satisfies never;
+    }
+  }
+
   fail(envelope: Envelope, failure: Failure): Promise<number> {
-    return this.#database.transaction((trx) => note(trx, envelope, "failed", failure, this.#isoNow()));
+    const change = { status: "failed", failure, fingerprint: null, attempts: 1 } as const;
+    return this.#database.transaction((trx) => note(trx, envelope, change, this.#isoNow()));
   }
 
-  async bury(envelope: Envelope, failure: Failure): Promise<void> {
-    await this.#database.transaction((trx) => note(trx, envelope, "dead", failure, this.#isoNow()));
+  async bury(envelope: Envelope, failure: Failure, counted = false): Promise<void> {
+    const fingerprint = this.#fingerprintOf(envelope.type, failure);
+    const change = { status: "dead", failure, fingerprint, attempts: counted ? 1 : 0 } as const;
+    await this.#database.transaction((trx) => note(trx, envelope, change, this.#isoNow()));
   }
 
-  async deadLetters({ limit, after }: { limit: number; after?: string | undefined }): Promise<DeadLetter[]> {
+  async deadLetters({ limit, after, fingerprint }: DeadLetterPage): Promise<DeadLetter[]> {
+    if (fingerprint !== undefined) await this.#fingerprintOlder();
     const rows = await this.#database.db
       .selectFrom("inbox")
       .selectAll()
       .where("status", "=", "dead")
       .$if(after !== undefined, (query) => query.where("event_id", ">", after as string))
+      .$if(fingerprint !== undefined, (query) => query.where("fingerprint", "=", fingerprint as string))
       .orderBy("event_id")
       .limit(limit)
       .execute();
-    return rows.map(toDeadLetter);
+    return rows.map((found) => this.#toDeadLetter(found));
+  }
+
+  async deadLetterGroups(): Promise<Group[]> {
+    await this.#fingerprintOlder();
+    const rows = await this.#database.db
+      .selectFrom("inbox")
+      .select(({ fn }) => [
+        "fingerprint",
+        "type",
+        fn.min("error_code").as("code"),
+        fn.min("error_message").as("message"),
+        fn.countAll<number>().as("count"),
+        fn.min("received_at").as("firstAt"),
+        fn.max("received_at").as("lastAt"),
+      ])
+      .where("status", "=", "dead")
+      .groupBy(["fingerprint", "type"])
+      .execute();
+    return rows.map(({ fingerprint, code, message, ...group }) => ({
+      ...group,
+      fingerprint: fingerprint as string,
+      code: code ?? "UNKNOWN",
+      message: message ?? "",
+    }));
+  }
+
+  /** Dead letters of a program that did not know fingerprints. */
+  async #fingerprintOlder(): Promise<void> {
+    const { db } = this.#database;
+    for (;;) {
+      const older = await db
+        .selectFrom("inbox")
+        .select(["event_id", "type", "error_code", "error_message"])
+        .where("status", "=", "dead")
+        .where("fingerprint", "is", null)
+        .limit(UPGRADE_BATCH)
+        .execute();
+      for (const { event_id, type, error_code, error_message } of older) {
+        const fingerprint = this.#fingerprintOf(type, { code: error_code ?? "UNKNOWN", message: error_message ?? "" });
+        await db.updateTable("inbox").set({ fingerprint }).where("event_id", "=", event_id).execute();
+      }
+      if (older.length < UPGRADE_BATCH) return;
+    }
   }
 
   async deadLetter(eventId: string): Promise<DeadLetter | undefined> {
-    const found = await this.#database.db
-      .selectFrom("inbox")
-      .selectAll()
-      .where("event_id", "=", eventId)
-      .where("status", "=", "dead")
-      .executeTakeFirst();
-    return found && toDeadLetter(found);
+    const found = await this.#find(eventId);
+    return found?.status === "dead" ? this.#toDeadLetter(found) : undefined;
   }
 
-  async discard(eventId: string): Promise<boolean> {
-    const { numUpdatedRows } = await this.#database.db
-      .updateTable("inbox")
-      .set({ status: "discarded", processed_at: this.#isoNow() })
-      .where("event_id", "=", eventId)
-      .where("status", "=", "dead")
-      .executeTakeFirst();
-    return numUpdatedRows > 0n;
+  async record(eventId: string): Promise<LetterRecord | undefined> {
+    const { db } = this.#database;
+    const [found, audit] = await Promise.all([
+      this.#find(eventId),
+      db.selectFrom("dead_letter_audit").selectAll().where("event_id", "=", eventId).orderBy("id").execute(),
+    ]);
+    if (found === undefined || (found.status !== "dead" && audit.length === 0)) return undefined;
+    const { parked } = await db
+      .selectFrom("inbox")
+      .select(({ fn }) => fn.countAll<number>().as("parked"))
+      .where("aggregate_id", "=", found.aggregate_id)
+      .where("event_id", "<>", eventId)
+      .where("status", "=", "parked")
+      .executeTakeFirstOrThrow();
+    const { status, envelope } = found;
+    return { ...this.#toDeadLetter(found), status, envelope, parked, audit: audit.map(toAuditEntry) };
+  }
+
+  beginReplay(eventId: string, actor: string): Promise<Envelope | undefined> {
+    return this.#database.transaction(async (trx) => {
+      const found = await lockUnsettled(trx, eventId);
+      if (found === undefined) return undefined;
+      await insertAudit(trx, eventId, this.#isoNow(), { actor, action: "replayed" });
+      return found.envelope as Envelope;
+    });
+  }
+
+  edit(eventId: string, data: Envelope["data"], actor: string): Promise<boolean> {
+    return this.#database.transaction(async (trx) => {
+      const found = await lockUnsettled(trx, eventId);
+      if (found?.status !== "dead") return false;
+      const envelope = found.envelope as Envelope;
+      const edited = JSON.stringify({ ...envelope, data });
+      await trx.updateTable("inbox").set({ envelope: edited }).where("event_id", "=", eventId).execute();
+      const change = { oldData: envelope.data, newData: data };
+      await insertAudit(trx, eventId, this.#isoNow(), { actor, action: "edited", ...change });
+      return true;
+    });
+  }
+
+  discard(eventId: string, { actor, reason }: { actor: string; reason: string }): Promise<boolean> {
+    return this.#database.transaction(async (trx) => {
+      const at = this.#isoNow();
+      const { numUpdatedRows } = await trx
+        .updateTable("inbox")
+        .set({ status: "discarded", processed_at: at })
+        .where("event_id", "=", eventId)
+        .where("status", "=", "dead")
+        .executeTakeFirst();
+      if (numUpdatedRows === 0n) return false;
+      await insertAudit(trx, eventId, at, { actor, action: "discarded", reason });
+      return true;
+    });
+  }
+
+  async releasable(limit: number): Promise<Envelope[]> {
+    const rows = await this.#database.db
+      .selectFrom("inbox")
+      .select("envelope")
+      .where(sql<boolean>`status = 'parked'`)
+      .where(isFirstOfItsAggregate)
+      .orderBy("arrival")
+      .limit(limit)
+      .execute();
+    return rows.map(({ envelope }) => envelope as Envelope);
+  }
+
+  async steps(aggregateId: string): Promise<Step[]> {
+    const { db } = this.#database;
+    const [received, sent, jobs] = await Promise.all([
+      db.selectFrom("inbox").selectAll().where("aggregate_id", "=", aggregateId).execute(),
+      db.selectFrom("outbox").selectAll().where("aggregate_id", "=", aggregateId).execute(),
+      db.selectFrom("job").selectAll().where("aggregate_id", "=", aggregateId).execute(),
+    ]);
+    return [
+      ...received.map(
+        (event): Step => ({
+          event: event.type,
+          eventId: event.event_id,
+          direction: "in",
+          at: event.processed_at ?? event.received_at,
+          status: event.status,
+          attempts: event.attempts,
+          error: event.error_message,
+          requestId: event.request_id,
+          traceId: event.trace_id,
+        }),
+      ),
+      ...sent.map(
+        (event): Step => ({
+          event: event.type,
+          eventId: event.event_id,
+          direction: "out",
+          at: event.published_at ?? event.created_at,
+          status: event.published_at === null ? "pending" : "published",
+          attempts: 0,
+          error: null,
+          requestId: event.envelope.requestId,
+          traceId: traceIdOf(event.envelope.traceparent) ?? null,
+        }),
+      ),
+      ...jobs.map(
+        (job): Step => ({
+          event: job.kind,
+          eventId: job.id,
+          direction: "job",
+          at: isoTime(job.due_at),
+          status: job.last_error === null ? "waiting" : "failed",
+          attempts: job.attempts,
+          error: job.last_error,
+          requestId: job.correlation?.requestId ?? null,
+          traceId: (job.correlation && traceIdOf(job.correlation.traceparent)) ?? null,
+        }),
+      ),
+    ];
+  }
+
+  #find(eventId: string) {
+    return this.#database.db.selectFrom("inbox").selectAll().where("event_id", "=", eventId).executeTakeFirst();
+  }
+
+  #fingerprintOf(type: string, { code, message }: Failure): string {
+    return fingerprintOf(this.#service, type, { code, message: message.slice(0, 2_000) });
+  }
+
+  #toDeadLetter(found: Selectable<InboxTable>): DeadLetter {
+    const envelope = found.envelope as Envelope;
+    const type = found.type as Envelope["type"];
+    const failure = { code: found.error_code ?? "UNKNOWN", message: found.error_message ?? "" };
+    return {
+      eventId: found.event_id,
+      type,
+      aggregateId: found.aggregate_id,
+      attempts: found.attempts,
+      receivedAt: found.received_at,
+      ...failure,
+      fingerprint: found.fingerprint ?? this.#fingerprintOf(type, failure),
+      requestId: found.request_id,
+      envelope,
+    };
   }
 }
 
-const toDeadLetter = (found: {
-  event_id: string;
-  aggregate_id: string;
-  attempts: number;
-  received_at: string;
-  error_code: string | null;
-  error_message: string | null;
-  envelope: Envelope | null;
-}): DeadLetter => {
-  const envelope = found.envelope as Envelope;
-  return {
-    eventId: found.event_id,
-    type: envelope.type,
-    aggregateId: found.aggregate_id,
-    attempts: found.attempts,
-    receivedAt: found.received_at,
-    code: found.error_code ?? "UNKNOWN",
-    message: found.error_message ?? "",
-    envelope,
-  };
-};
+const lockUnsettled = (trx: Trx, eventId: string) =>
+  trx
+    .selectFrom("inbox")
+    .select(["status", "envelope"])
+    .where("event_id", "=", eventId)
+    .where("status", "in", ["dead", "parked"])
+    .$call(forUpdate(trx))
+    .executeTakeFirst();
+
+const toAuditEntry = ({ at, actor, action, reason, old_data, new_data }: Selectable<DeadLetterAuditTable>): AuditEntry => ({
+  at,
+  actor,
+  action,
+  reason,
+  oldData: old_data,
+  newData: new_data,
+});

@@ -3,9 +3,11 @@ import moleculer from "moleculer";
 import type { EventName } from "../contracts/index.ts";
 import type { Backoff } from "../lib/backoff.ts";
 import { withCorrelation } from "../lib/correlation.ts";
+import { messageOf } from "../lib/errors.ts";
 import { EventConsumer } from "../messaging/consumer.ts";
 import type { Envelope } from "../messaging/envelope.ts";
-import type { Inbox } from "../messaging/inbox.ts";
+import type { Inbox, Outcome, Passage } from "../messaging/inbox.ts";
+import { Releaser } from "../messaging/releaser.ts";
 import { runtimeOf } from "../runtime.ts";
 
 export interface DurableOptions {
@@ -30,6 +32,7 @@ export interface DurableService extends Service {
 /** What the wrapper puts into `ctx.locals` of a durable handler. */
 export interface DurableLocals<Work = unknown> {
   envelope: Envelope;
+  passage: Passage;
   work: Work;
 }
 
@@ -44,7 +47,7 @@ const catalogOf = (broker: ServiceBroker): EventCatalog => (broker.registry as u
 
 /** Hands a delivered event to the service's handler through the framework's own chain, so that validation, metrics, tracing
  *  and error handling apply to it as to any event. */
-export const deliver = async (service: DurableService, envelope: Envelope): Promise<"processed" | "duplicate"> => {
+export const deliver = async (service: DurableService, envelope: Envelope, passage: Passage = "arrival"): Promise<Outcome> => {
   const { broker } = service;
   const endpoint = catalogOf(broker)
     .events.find((list) => list.name === envelope.type && list.endpoints.some((e) => e.local && e.event.service === service))
@@ -61,11 +64,14 @@ export const deliver = async (service: DurableService, envelope: Envelope): Prom
       meta: { traceparent },
     } as never,
   ) as Context;
-  Object.assign(context, { eventName: envelope.type, eventType: "emit", locals: { envelope } });
-  return withCorrelation({ requestId, traceparent }, () => endpoint.event.handler(context)) as unknown as Promise<
-    "processed" | "duplicate"
-  >;
+  Object.assign(context, { eventName: envelope.type, eventType: "emit", locals: { envelope, passage } });
+  return withCorrelation({ requestId, traceparent }, () => endpoint.event.handler(context)) as unknown as Promise<Outcome>;
 };
+
+const releasers = new WeakMap<Service, Releaser>();
+
+/** An operator has settled a dead letter: what has waited for it can run now. (Other brokers look by themselves.) */
+export const releaseParked = (service: Service): void => releasers.get(service)?.wake();
 
 /** Makes event handlers that are marked `durable` steps of a saga: consumed from the event bus, each run inside the inbox. */
 export const durableEvents = (): Middleware => {
@@ -90,14 +96,23 @@ export const durableEvents = (): Middleware => {
           ...(typeof options === "object" ? options : {}),
         }),
     );
+    const releaser = new Releaser({
+      inbox: durable.inbox,
+      release: (envelope) => deliver(durable, envelope, "release"),
+      options: new Map(events.map(([event, { durable: options }]) => [event, typeof options === "object" ? options : {}])),
+      onError: (error) => service.logger.warn("Parked events wait", { error: messageOf(error) }),
+      log: service.logger,
+    });
     consumers.set(service, attached);
+    releasers.set(service, releaser);
+    releaser.start();
     await Promise.all(attached.map((consumer) => consumer.start()));
   };
 
   const detach = async (service: Service): Promise<void> => {
     const attached = consumers.get(service) ?? [];
     consumers.delete(service);
-    await Promise.all(attached.map((consumer) => consumer.stop()));
+    await Promise.all([...attached.map((consumer) => consumer.stop()), releasers.get(service)?.stop()]);
   };
 
   return {
@@ -109,10 +124,14 @@ export const durableEvents = (): Middleware => {
         const locals = ctx.locals as Partial<DurableLocals>;
         // A plain emit of the same name: a durable handler listens to the bus alone.
         if (locals.envelope === undefined) return undefined;
-        return event.service.inbox.process(locals.envelope, async (work) => {
-          locals.work = work;
-          await next(ctx);
-        });
+        return event.service.inbox.process(
+          locals.envelope,
+          async (work) => {
+            locals.work = work;
+            await next(ctx);
+          },
+          locals.passage,
+        );
       };
     },
 

@@ -1,4 +1,5 @@
 import { contracts } from "@molecart/mixins/contracts/index.ts";
+import { operationErrors } from "@molecart/mixins/contracts/operations.ts";
 import { MolecartError } from "@molecart/mixins/lib/errors.ts";
 import { type EdgeCode, EdgeRefusal, edgeErrors, type InvalidField } from "./api.errors.ts";
 
@@ -20,7 +21,12 @@ export interface ProblemAnswer {
   isFault: boolean;
 }
 
-const titles: Record<string, string> = Object.assign({}, ...Object.values(contracts).map(({ errors }) => errors), edgeErrors);
+const titles: Record<string, string> = Object.assign(
+  {},
+  ...Object.values(contracts).map(({ errors }) => errors),
+  operationErrors,
+  edgeErrors,
+);
 
 /** Of a service that is newer than this gateway. */
 const inWords = (code: string): string => code.charAt(0) + code.slice(1).toLowerCase().replaceAll("_", " ");

@@ -4,8 +4,10 @@ import {
   type ActionParams,
   type ActionResult,
   type Actions,
+  actionsOf,
   contracts,
 } from "@molecart/mixins/contracts/index.ts";
+import { Fingerprint } from "@molecart/mixins/contracts/operations.ts";
 import type { PricingRules } from "@molecart/mixins/lib/pricing.ts";
 import type { Static, TSchema, TUndefined } from "typebox";
 
@@ -38,7 +40,7 @@ export interface Desk {
 }
 
 /** The schema of each name that a path may hold. */
-export const pathSchemas = { id: Id, sku: Sku };
+export const pathSchemas = { id: Id, sku: Sku, fingerprint: Fingerprint };
 type PathName = keyof typeof pathSchemas;
 type NamesIn<P extends string> = P extends `${string}{${infer Name}}${infer Rest}` ? Name | NamesIn<Rest> : never;
 
@@ -123,8 +125,13 @@ export interface Route {
 
 const actions = Object.assign(
   {},
-  ...Object.values(contracts).map(({ name, version, actions }) =>
-    Object.fromEntries(Object.entries(actions).map(([action, definition]) => [`v${version}.${name}.${action}`, definition])),
+  ...Object.values(contracts).map((contract) =>
+    Object.fromEntries(
+      Object.entries(actionsOf(contract)).map(([action, definition]) => [
+        `v${contract.version}.${contract.name}.${action}`,
+        definition,
+      ]),
+    ),
   ),
 ) as Actions;
 

@@ -1,4 +1,5 @@
 import type { Route } from "./route.ts";
+import { adminRoutes } from "./routes/admin.routes.ts";
 import { authRoutes } from "./routes/auth.routes.ts";
 import { cartRoutes } from "./routes/cart.routes.ts";
 import { catalogueRoutes } from "./routes/catalogue.routes.ts";
@@ -13,5 +14,6 @@ export const routes: readonly Route[] = [
   ...catalogueRoutes,
   ...cartRoutes,
   ...orderRoutes,
+  ...adminRoutes,
   ...healthRoutes,
 ];

@@ -121,7 +121,7 @@ export const openRedisStore = async ({ namespace, clock, ...connection }: RedisS
 
   return {
     name: "redis",
-    inbox: cartInbox(new RedisInbox({ redis, prefix, clock }), (work) => ({
+    inbox: cartInbox(new RedisInbox({ service: "carts", redis, prefix, clock }), (work) => ({
       async subtract(cartId, ordered) {
         const quantities = ordered.flatMap(({ sku, quantity }) => [sku, quantity]);
         work.write(SUBTRACT, [keyOf(cartId)], [lifetimeMs(cartId), ...quantities]);

@@ -92,7 +92,7 @@ export const openSqliteStore = async ({ file, clock, onPurgeError }: SqliteStore
 
   return {
     name: "carts database",
-    inbox: cartInbox(new SqlInbox(database, transaction, () => isoTime(clock.now())), ({ trx }) => ({
+    inbox: cartInbox(new SqlInbox(database, transaction, () => isoTime(clock.now()), NAME), ({ trx }) => ({
       async subtract(cartId, ordered) {
         await change(trx, cartId, (lines) => subtractLines(lines, ordered));
       },

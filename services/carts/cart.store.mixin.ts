@@ -22,6 +22,8 @@ interface Owned extends Service, CartStoreProps {
  *  closes it when it stops. */
 export const cartStore = (): Mixin<CartStoreProps, CartWork> =>
   ({
+    ownsInbox: true,
+
     created(this: Owned) {
       const broker = this.broker as ServiceBroker;
       const { env, clock, bus } = runtimeOf(broker);

@@ -27,10 +27,16 @@ export interface CartWork {
 
 /** The inbox of a store in this service's terms. */
 export const cartInbox = <Work>(inbox: Inbox<Work>, toCartWork: (work: Work) => CartWork): Inbox<CartWork> => ({
-  process: (envelope, handler) => inbox.process(envelope, (work) => handler(toCartWork(work))),
+  process: (envelope, handler, passage) => inbox.process(envelope, (work) => handler(toCartWork(work)), passage),
   fail: (envelope, failure) => inbox.fail(envelope, failure),
-  bury: (envelope, failure) => inbox.bury(envelope, failure),
+  bury: (envelope, failure, counted) => inbox.bury(envelope, failure, counted),
   deadLetters: (page) => inbox.deadLetters(page),
+  deadLetterGroups: () => inbox.deadLetterGroups(),
   deadLetter: (eventId) => inbox.deadLetter(eventId),
-  discard: (eventId) => inbox.discard(eventId),
+  record: (eventId) => inbox.record(eventId),
+  beginReplay: (eventId, actor) => inbox.beginReplay(eventId, actor),
+  edit: (eventId, data, actor) => inbox.edit(eventId, data, actor),
+  discard: (eventId, by) => inbox.discard(eventId, by),
+  releasable: (limit) => inbox.releasable(limit),
+  steps: (aggregateId) => inbox.steps(aggregateId),
 });

@@ -1,5 +1,5 @@
 import type { Customer } from "@molecart/mixins/contracts/common.ts";
-import type { HistoryEntry, Order, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
+import type { HistoryEntry, Order, OrderStatus, StuckOrder } from "@molecart/mixins/contracts/orders.ts";
 import { forUpdate } from "@molecart/mixins/database/for-update.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import type { Kysely, Selectable, Transaction } from "kysely";
@@ -117,6 +117,26 @@ export const findOrders = async (db: Db, { userId, status, before, limit }: Orde
     .execute();
   return (await withHistories(db, rows)).map(({ order }) => order);
 };
+
+export interface UnsettledFilter {
+  statuses: readonly OrderStatus[];
+  /** Since then at the latest, ISO 8601. */
+  before: string;
+  /** Id of the last order of the page before: oldest first. */
+  after?: string | undefined;
+  limit: number;
+}
+
+export const findUnsettled = async (db: Db, { statuses, before, after, limit }: UnsettledFilter): Promise<StuckOrder[]> =>
+  db
+    .selectFrom("orders")
+    .select(["id as orderId", "number", "status", "updated_at as since"])
+    .where("status", "in", [...statuses])
+    .where("updated_at", "<=", before)
+    .$if(after !== undefined, (query) => query.where("id", ">", after as string))
+    .orderBy("id")
+    .limit(limit)
+    .execute();
 
 export interface Answer {
   requestHash: string;

@@ -60,6 +60,10 @@ export const transitions: Record<OrderStatus, Partial<Record<Trigger, readonly O
 /** The states to run through, in order; empty when there is nothing to do. */
 export const next = (status: OrderStatus, trigger: Trigger): readonly OrderStatus[] => transitions[status][trigger] ?? [];
 
+/** The states that an order passes through by itself. In all others it is at its end, or waits for people: a confirmed order for
+ *  the warehouse, a shipped one for the carrier. */
+export const unsettled: readonly OrderStatus[] = ["pending", "reserved", "paid"];
+
 /** What the world is told when an order enters a state. */
 export const announcements = { confirmed: "order.confirmed", cancelled: "order.cancelled" } as const satisfies Partial<
   Record<OrderStatus, string>

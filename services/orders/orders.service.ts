@@ -1,14 +1,15 @@
 import { orders } from "@molecart/mixins/contracts/orders.ts";
 import { database } from "@molecart/mixins/database.mixin.ts";
 import { implement } from "@molecart/mixins/implement.ts";
+import { isoTime } from "@molecart/mixins/lib/clock.ts";
 import { decodeCursor, isText, page } from "@molecart/mixins/lib/cursor.ts";
 import type { Job } from "@molecart/mixins/messaging/job-runner.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import { OrderNotFound } from "./order.errors.ts";
 import { cancelOrder, createOrder, finishParcelStop, type OrdersWork, react } from "./order.operations.ts";
-import { findOrder, findOrders } from "./order.repository.ts";
+import { findOrder, findOrders, findUnsettled } from "./order.repository.ts";
 import type { OrdersTables } from "./order.table.ts";
-import { maySee } from "./order.ts";
+import { maySee, unsettled } from "./order.ts";
 import { ordersConfig } from "./orders.config.ts";
 import { receiveReturn, rejectReturn, requestReturn, settleReturn } from "./return.operations.ts";
 import { findReturns } from "./return.repository.ts";
@@ -40,6 +41,13 @@ export default implement(orders, {
     async listAll({ params: { status, limit, cursor } }) {
       const before = cursor && decodeCursor(cursor, isText);
       return page(await findOrders(this.database.db, { status, before, limit: limit + 1 }), limit, (order) => order.id);
+    },
+
+    async listStuck({ params: { olderThanMinutes, limit, cursor } }) {
+      const after = cursor && decodeCursor(cursor, isText);
+      const before = isoTime(this.clock.now() - olderThanMinutes * 60_000);
+      const stuck = await findUnsettled(this.database.db, { statuses: unsettled, before, after, limit: limit + 1 });
+      return page(stuck, limit, ({ orderId }) => orderId);
     },
 
     cancel(ctx) {

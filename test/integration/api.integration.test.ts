@@ -2,7 +2,7 @@ import { createHmac } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
-import { contracts } from "@molecart/mixins/contracts/index.ts";
+import { actionsOf, contracts } from "@molecart/mixins/contracts/index.ts";
 import { createBroker } from "@molecart/mixins/launch.ts";
 import { ManualClock } from "@molecart/mixins/lib/clock.ts";
 import { NotYet, Refusal, Unavailable } from "@molecart/mixins/lib/errors.ts";
@@ -27,11 +27,11 @@ const keys = await generateKeyPair("EdDSA", { extractable: true });
 const answers = new Map<string, Answer>();
 let calls: Call[] = [];
 
-const fakeService = ({ name, version, actions }: (typeof contracts)[keyof typeof contracts]) => ({
+const fakeService = ({ name, version, ...contract }: (typeof contracts)[keyof typeof contracts]) => ({
   name,
   version,
   actions: Object.fromEntries(
-    Object.entries(actions).map(([action, { params }]) => [
+    Object.entries(actionsOf({ name, version, ...contract })).map(([action, { params }]) => [
       action,
       {
         params,

@@ -27,6 +27,7 @@ const DAY_MS = 86_400_000;
 const USER = "user:u1";
 const GUEST = "guest:g1";
 const FAILURE = { code: "BROKEN", message: "It broke" };
+const BY = { actor: "ada", reason: "not needed" };
 
 const line = (sku: string, quantity = 1, amount = 1_000): StoredLine => ({
   sku,
@@ -253,6 +254,8 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
       attempts: 1,
       receivedAt: expect.stringMatching(/^\d{4}-.*Z$/),
       ...FAILURE,
+      fingerprint: expect.stringMatching(/^[0-9a-f]{16}$/),
+      requestId: events[0]!.requestId,
       envelope: events[0],
     });
     expect(await store.inbox.deadLetter("unknown")).toBeUndefined();
@@ -270,10 +273,10 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
   test("never lets a discarded event have an effect", async () => {
     await fill(USER, [line("A", 5)]);
     const event = orderCreated();
-    expect(await store.inbox.discard(event.id)).toBe(false);
+    expect(await store.inbox.discard(event.id, BY)).toBe(false);
     await store.inbox.bury(event, FAILURE);
-    expect(await store.inbox.discard(event.id)).toBe(true);
-    expect(await store.inbox.discard(event.id)).toBe(false);
+    expect(await store.inbox.discard(event.id, BY)).toBe(true);
+    expect(await store.inbox.discard(event.id, BY)).toBe(false);
     expect(await order(event, [{ sku: "A", quantity: 1 }])).toBe("duplicate");
     await store.inbox.bury(event, FAILURE);
     expect(await store.inbox.deadLetters({ limit: 10 })).toEqual([]);

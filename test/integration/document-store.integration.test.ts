@@ -252,6 +252,7 @@ for (const { store, servers, settings } of documentStores) {
 
     describe("The inbox", () => {
       const failure = { code: "BROKEN", message: "It broke" };
+      const BY = { actor: "ada", reason: "not needed" };
 
       test("gives an event one effect, however often it is delivered", async () => {
         const service = await start();
@@ -323,10 +324,10 @@ for (const { store, servers, settings } of documentStores) {
       test("never lets a discarded event have an effect", async () => {
         const { inbox } = await start();
         const event = expired("o1");
-        expect(await inbox.discard(event.id)).toBe(false);
+        expect(await inbox.discard(event.id, BY)).toBe(false);
         await inbox.bury(event, failure);
-        expect(await inbox.discard(event.id)).toBe(true);
-        expect(await inbox.discard(event.id)).toBe(false);
+        expect(await inbox.discard(event.id, BY)).toBe(true);
+        expect(await inbox.discard(event.id, BY)).toBe(false);
         expect(await inbox.process(event, () => Promise.reject(new Error("not to be run")))).toBe("duplicate");
       });
 

@@ -162,7 +162,7 @@ for (const { world: name, servers, open } of worlds) {
       await publish(ledger, replayed, discarded);
       await eventually(async () => expect(await ledger.inbox.deadLetters({ limit: 10 })).toHaveLength(2));
       broken = false;
-      await expect(ledger.inbox.discard(discarded.id)).resolves.toBe(true);
+      await expect(ledger.inbox.discard(discarded.id, { actor: "ada", reason: "not needed" })).resolves.toBe(true);
       await expect(deliver(ledger as never, replayed)).resolves.toBe("processed");
       await expect(deliver(ledger as never, discarded)).resolves.toBe("duplicate");
       expect(await notes(ledger)).toEqual(["o1: heard"]);

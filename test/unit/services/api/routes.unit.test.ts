@@ -47,6 +47,15 @@ describe("the table", () => {
       "POST /api/v1/admin/returns/{id}/receive",
       "POST /api/v1/admin/returns/{id}/reject",
       "GET /api/v1/admin/payments/findings",
+      "GET /api/v1/admin/sagas",
+      "GET /api/v1/admin/sagas/{id}",
+      "GET /api/v1/admin/dead-letters",
+      "GET /api/v1/admin/dead-letters/groups",
+      "POST /api/v1/admin/dead-letters/groups/{fingerprint}/replay",
+      "GET /api/v1/admin/dead-letters/{id}",
+      "POST /api/v1/admin/dead-letters/{id}/replay",
+      "PUT /api/v1/admin/dead-letters/{id}",
+      "DELETE /api/v1/admin/dead-letters/{id}",
     ]);
   });
 
