@@ -4,7 +4,7 @@ import type { PaymentsFacts, ProviderFacts } from "@molecart/mixins/verify/facts
 import { readMessaging } from "@molecart/mixins/verify/messaging-facts.ts";
 import type { Kysely } from "kysely";
 import type { PaymentsTables } from "./payment.table.ts";
-import { paymentIdOf } from "./payment.ts";
+import { ownerOf } from "./payment.ts";
 
 type Tables = PaymentsTables & MessagingTables;
 
@@ -36,7 +36,7 @@ const readSandbox = async (db: Kysely<Tables>): Promise<ProviderFacts> => {
   return {
     charges: charges.map(({ idempotency_key, charge_id, amount, currency, status }) => ({
       chargeId: charge_id,
-      paymentId: paymentIdOf(idempotency_key),
+      paymentId: ownerOf(idempotency_key).paymentId,
       amount,
       currency,
       succeeded: status === "succeeded",
