@@ -249,7 +249,7 @@ const BREAKS: { invariant: string; how: string; damage(d: Damage): string[]; say
       d.sql(
         "payments",
         "insert into sandbox_charge select ?, 'ch_second', amount, currency, status, decline_code, brand, last4, created_at from sandbox_charge where idempotency_key = ?",
-        `${payment.id}:refund`,
+        `${payment.id}:refund:second`,
         payment.id as string,
       );
       return [id, "ch_second"];
@@ -367,13 +367,13 @@ const BREAKS: { invariant: string; how: string; damage(d: Damage): string[]; say
       d.sql("shipping", "create table other as select * from shipment");
       d.sql(
         "shipping",
-        "insert into other select 'second', order_id, status, customer, lines, address, carrier, tracking_number, created_at, updated_at from shipment where order_id = ?",
+        "insert into other select 'second', order_id, status, number, customer, lines, address, carrier, tracking_number, created_at, updated_at from shipment where order_id = ?",
         id,
       );
       d.sql("shipping", "drop table shipment");
       d.sql(
         "shipping",
-        "create table shipment (id text, order_id text, status text, customer jsonb, lines jsonb, address jsonb, carrier text, tracking_number text, created_at text, updated_at text)",
+        "create table shipment (id text, order_id text, status text, number text, customer jsonb, lines jsonb, address jsonb, carrier text, tracking_number text, created_at text, updated_at text)",
       );
       d.sql("shipping", "insert into shipment select * from other");
       return [id, "second"];
