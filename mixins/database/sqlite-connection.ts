@@ -58,6 +58,14 @@ class Statement implements SqliteStatement {
   }
 }
 
+/** What there is to do when SQLite has rolled back by itself, as it does on a full disk. An error here would hide that one. */
+const nothing: SqliteStatement = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  *iterate() {},
+};
+
 /** Enough for every query shape of a service; a shape with a varying number of placeholders could otherwise grow the cache without end. */
 const MAX_CACHED_STATEMENTS = 300;
 
@@ -82,6 +90,7 @@ export class SqliteConnection implements SqliteDatabase {
   }
 
   prepare(sql: string): SqliteStatement {
+    if (sql === "rollback" && !this.#db.isTransaction) return nothing;
     const text = sql === "begin" ? this.#begin : sql;
     let statement = this.#statements.get(text);
     if (statement === undefined) {

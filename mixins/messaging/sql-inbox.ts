@@ -91,6 +91,14 @@ const claimForOperator = async (trx: Trx, envelope: Envelope, at: string): Promi
   return claimed === undefined ? "duplicate" : "processed";
 };
 
+/** PostgreSQL stores neither NUL nor half of a surrogate pair, and SQLite need not. What an operator is to read has a
+ *  replacement character there: an event that could not even be buried would hold up its consumer for ever. */
+const readable = (text: string): string => text.replaceAll("\0", "\ufffd").toWellFormed();
+
+/** The same for JSON text, which has them escaped. */
+const readableJson = (json: string): string =>
+  json.replace(/\\(?:\\|u0000|ud[89a-f][0-9a-f]{2})/g, (found) => (found === "\\\\" ? found : "\ufffd"));
+
 const note = async (
   db: Db,
   envelope: Envelope,
@@ -99,10 +107,10 @@ const note = async (
 ): Promise<number> => {
   const { status, failure, fingerprint, attempts } = change;
   const error = {
-    error_code: failure.code,
-    error_message: failure.message.slice(0, 2_000),
+    error_code: readable(failure.code),
+    error_message: readable(failure.message.slice(0, 2_000)),
     fingerprint,
-    envelope: JSON.stringify(envelope),
+    envelope: readableJson(JSON.stringify(envelope)),
   };
   const noted = await db
     .insertInto("inbox")

@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
 import { SqliteBus } from "@molecart/mixins/messaging/sqlite-bus.ts";
@@ -34,6 +35,41 @@ describe("The embedded event bus", () => {
       await bus.publish([expired("o1")]);
       await eventually(() => expect(attempts).toBe(2), { withinMs: 2_000 });
     } finally {
+      await bus.stop();
+    }
+  });
+
+  test("survives that its file cannot be written for a while, and then forgets what was acknowledged meanwhile", async () => {
+    const file = `${temporaryDataDir()}/events.db`;
+    const bus = new SqliteBus(file);
+    await bus.start();
+    const other = new DatabaseSync(file);
+    const consumer = { service: "test", event: "reservation.expired" } as const;
+    const goOn = Promise.withResolvers<void>();
+    const seen: string[] = [];
+    try {
+      await bus.subscribe({
+        ...consumer,
+        concurrency: 3,
+        async onDelivery(delivery) {
+          seen.push(delivery.message.id);
+          await goOn.promise;
+          delivery.ack();
+        },
+      });
+      const events = [expired("o1"), expired("o2"), expired("o3")];
+      await bus.publish(events);
+      await eventually(() => expect(seen).toHaveLength(3));
+      other.exec("begin immediate");
+      goOn.resolve();
+      await expect(bus.publish([expired("o4")])).rejects.toThrow(/database is locked/);
+      // The acks cannot be written either.
+      await eventually(async () => expect(await bus.backlog(consumer)).toBe(3));
+      other.exec("rollback");
+      await eventually(async () => expect(await bus.backlog(consumer)).toBe(0));
+      expect(seen).toEqual(events.map(({ id }) => id));
+    } finally {
+      other.close();
       await bus.stop();
     }
   });
