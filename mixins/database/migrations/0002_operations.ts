@@ -12,15 +12,10 @@ export const up: Up = async (db, kind) => {
         add column arrival bigint,
         add constraint inbox_status_check check (status in ('processed', 'failed', 'dead', 'parked', 'discarded'))`.execute(db);
     await sql`create sequence inbox_arrival`.execute(db);
-    await rest(db);
   } else {
-    // Kysely runs migrations of SQLite without a transaction: a crash between the drop and the renaming would lose the table. After
-    // one between this commit and the note in the book it runs again.
-    await db.transaction().execute(async (trx) => {
-      await rebuildInbox(trx);
-      await rest(trx);
-    });
+    await rebuildInbox(db);
   }
+  await rest(db);
 };
 
 /** SQLite cannot change a check. */
