@@ -249,7 +249,7 @@ const BREAKS: { invariant: string; how: string; damage(d: Damage): string[]; say
       d.sql(
         "payments",
         "insert into sandbox_charge select ?, 'ch_second', amount, currency, status, decline_code, brand, last4, created_at from sandbox_charge where idempotency_key = ?",
-        `${payment.id}:refund`,
+        `${payment.id}:again`,
         payment.id as string,
       );
       return [id, "ch_second"];
