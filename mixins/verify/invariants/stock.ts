@@ -53,6 +53,7 @@ export const stock: Invariant = {
         ...offences,
         ...[...new Set(unknown)].map((sku) => ({ offender: `SKU ${sku}`, rule: "has moved and is not in stock" })),
         ...wronglyMoved(view, facts),
+        ...wronglyReturned(view, facts),
       ],
     };
   },
@@ -81,6 +82,29 @@ const wronglyMoved = (view: View, { reservations, movements }: InventoryFacts): 
         offender: view.nameOf(orderId),
         rule: "has other units moved than sold to it",
         values: `${unitsText(left)} instead of ${unitsText(expected)}`,
+      },
+    ];
+  });
+};
+
+/** Nothing comes back that has not left. */
+const wronglyReturned = (view: View, { reservations, movements }: InventoryFacts): Offence[] => {
+  const returns = groupBy(
+    movements.filter(({ kind, orderId }) => kind === "returned" && orderId !== null),
+    ({ orderId }) => orderId as string,
+  );
+  const committed = new Map(
+    reservations.filter(({ status }) => status === "committed").map(({ orderId, lines }) => [orderId, unitsOf(lines)]),
+  );
+  return [...returns].flatMap(([orderId, moved]) => {
+    const sold = committed.get(orderId) ?? new Map<string, number>();
+    const back = unitsOf(moved);
+    if ([...back].every(([sku, quantity]) => quantity <= (sold.get(sku) ?? 0))) return [];
+    return [
+      {
+        offender: view.nameOf(orderId),
+        rule: "has more units back on the shelves than were sold to it",
+        values: `${unitsText(back)} of ${unitsText(sold)}`,
       },
     ];
   });

@@ -137,7 +137,7 @@ describe("Money and goods that came back in part", () => {
   });
 
   test("are put in again, while the sale stays a sale", () => {
-    const inventory = (onHand: number): Facts =>
+    const inventory = (onHand: number, returned = 1): Facts =>
       facts({
         inventory: {
           stock: [{ sku: "A", onHand, reserved: 0, sold: 2 }],
@@ -145,12 +145,13 @@ describe("Money and goods that came back in part", () => {
           movements: [
             { id: "1", sku: "A", kind: "received", quantity: 10, orderId: null },
             { id: "2", sku: "A", kind: "sold", quantity: -2, orderId: "o1" },
-            { id: "3", sku: "A", kind: "returned", quantity: 1, orderId: "o1" },
+            { id: "3", sku: "A", kind: "returned", quantity: returned, orderId: "o1" },
           ],
         },
       });
     expect(told(stock, inventory(9)).offences).toEqual([]);
     expect(told(stock, inventory(8)).offences).not.toEqual([]);
+    expect(told(stock, inventory(11, 3)).offences).toEqual([expect.stringContaining("3 × A of 2 × A")]);
   });
 });
 
