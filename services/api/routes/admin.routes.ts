@@ -6,8 +6,8 @@ import {
   DeadLetterGroup,
   EventPayload,
   Fingerprint,
-  type operations,
   OperatorReason,
+  type operations,
   ReplayOutcome,
   SagaStep,
 } from "@molecart/mixins/contracts/operations.ts";
@@ -38,7 +38,8 @@ const Replayed = Exactly({ ...ofService, ...ReplayOutcome.properties });
 const degraded = Type.Array(Service);
 
 /** The same action of every service. */
-const ofAll = (action: keyof typeof operations): ActionName[] => serviceNames.map((service) => `v1.${service}.${action}` as const);
+const ofAll = (action: keyof typeof operations): ActionName[] =>
+  serviceNames.map((service) => `v1.${service}.${action}` as const);
 
 const namesOf = (desk: Desk, missing: readonly Missing[]) =>
   missing.map(({ service, error }) => {
