@@ -135,6 +135,7 @@ export class EventConsumer {
   }
 }
 
+/** What is kept of an error, and told to people. */
 export const failureOf = (error: unknown): Failure => ({ code: codeOf(error), message: explain(error) });
 
 /** A validation error says which fields in its data. */

@@ -18,13 +18,16 @@ const LISTENERS = ["carts", "inventory", "notifications", "payments"];
 describe("An operator of the embedded shop", () => {
   let broker: ServiceBroker;
   let address: string;
-  let token: string;
+  let token: string | undefined;
 
   // biome-ignore lint/suspicious/noExplicitAny: the test looks into answers of every shape
   const admin = async (method: string, path: string, body?: object): Promise<{ status: number; body: any }> => {
     const response = await fetch(`${address}/api/v1${path}`, {
       method,
-      headers: { authorization: `Bearer ${token}`, ...(body && { "content-type": "application/json" }) },
+      headers: {
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(body && { "content-type": "application/json" }),
+      },
       ...(body && { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(10_000),
     });
@@ -68,7 +71,12 @@ describe("An operator of the embedded shop", () => {
         .map(({ service, status }) => `${service} ${status}`)
         .toSorted();
     await eventually(async () =>
-      expect(await statuses("order.cancelled")).toEqual(["inventory parked", "notifications parked", "payments parked"]),
+      expect(await statuses("order.cancelled")).toEqual([
+        "inventory parked",
+        "notifications parked",
+        "payments parked",
+        "shipping processed",
+      ]),
     );
 
     const { body: groups } = await admin("GET", "/admin/dead-letters/groups");
@@ -91,19 +99,26 @@ describe("An operator of the embedded shop", () => {
       expect(await admin("PUT", id(service), { data })).toMatchObject({ status: 200, body: { outcome: "processed" } });
 
     await eventually(async () =>
-      expect(await statuses("order.cancelled")).toEqual(["inventory processed", "notifications processed", "payments processed"]),
+      expect(await statuses("order.cancelled")).toEqual([
+        "inventory processed",
+        "notifications processed",
+        "payments processed",
+        "shipping processed",
+      ]),
     );
     expect((await list()).body.items).toEqual([]);
     const { body: settled } = await admin("GET", id("notifications"));
     expect(settled).toMatchObject({ status: "processed", audit: expect.any(Array) });
     expect(settled.audit.map(({ action }: { action: string }) => action)).toEqual(expect.arrayContaining(["edited", "replayed"]));
-    expect((await admin("GET", id("carts"))).body.audit).toMatchObject([{ action: "discarded", reason: "nobody has this cart" }]);
+    expect((await admin("GET", id("carts"))).body.audit.at(-1)).toMatchObject({
+      action: "discarded",
+      reason: "nobody has this cart",
+    });
     expect((await admin("POST", `${id("carts")}/replay`)).status).toBe(404);
 
     const steps = await saga();
     expect(steps.map(({ at }) => at)).toEqual(steps.map(({ at }) => at).toSorted());
-    expect(new Set(steps.map(({ service }) => service))).toEqual(new Set(["carts", "inventory", "notifications", "payments"]));
-    expect(steps.every(({ requestId }) => requestId === poisoned.requestId || requestId !== null)).toBe(true);
+    expect(steps.map(({ service }) => service)).toEqual(expect.arrayContaining([...LISTENERS, "shipping"]));
     expect((await admin("GET", "/admin/sagas?stuck=true&olderThanMinutes=0")).body.items).toEqual([]);
   });
 });

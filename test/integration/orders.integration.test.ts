@@ -117,6 +117,24 @@ for (const { world: name, servers, open } of worlds) {
     });
     afterEach(() => stage.close());
 
+    test("lists what is neither confirmed nor cancelled for longer than asked, oldest first and page by page", async () => {
+      const [waiting, reserved, done] = [await place(), await place(), await place()];
+      await settled(tell.reserved(reserved));
+      await settled(tell.reserved(done));
+      await settled(tell.paid(done));
+      clock.advance(5 * 60_000);
+      await place();
+      const first = await stage.call("v1.orders.listStuck", { olderThanMinutes: 4, limit: 1 });
+      expect(first.items).toEqual([{ orderId: waiting.id, number: waiting.number, status: "pending", since: waiting.createdAt }]);
+      const second = await stage.call("v1.orders.listStuck", {
+        olderThanMinutes: 4,
+        limit: 1,
+        cursor: first.nextCursor as string,
+      });
+      expect(second).toMatchObject({ items: [{ orderId: reserved.id, status: "reserved" }], nextCursor: null });
+      expect((await stage.call("v1.orders.listStuck", { olderThanMinutes: 6, limit: 10 })).items).toEqual([]);
+    });
+
     test("accepts the cart as an order at the catalogue's prices, and announces it", async () => {
       const order = await place();
       expect(order).toMatchObject({

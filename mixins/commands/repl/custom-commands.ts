@@ -1,6 +1,6 @@
 import { hostname, userInfo } from "node:os";
 import type { ServiceBroker } from "moleculer";
-import { messageOf } from "../../lib/errors.ts";
+import { failureOf } from "../../messaging/consumer.ts";
 import type { CallMesh } from "../../operations/ask-services.ts";
 import { type DlqArguments, dlq } from "./dead-letters.ts";
 import { listStuckSagas, showSaga } from "./sagas.ts";
@@ -46,7 +46,7 @@ export const customCommands = (print: (text: string) => void = console.log, acto
       try {
         print(await work(call, args));
       } catch (error) {
-        print(messageOf(error));
+        print(failureOf(error).message);
       }
     };
 
