@@ -58,7 +58,8 @@ export const transitions: Record<OrderStatus, Partial<Record<Trigger, readonly O
   shipped: { "shipment.delivered": ["delivered"], "payment.refunded": ["refunded"] },
   delivered: { "payment.refunded": ["refunded"] },
   cancelled: { "payment.refunded": ["refunded"] },
-  refunded: {},
+  // All the money went back while shipping was asked to stop the parcel: it has stopped, and the goods must hear of it.
+  refunded: { "parcel.stopped": ["cancelled", "refunded"] },
 };
 
 /** The states to run through, in order; empty when there is nothing to do. */
