@@ -35,13 +35,16 @@ const SOCKET_ERRORS = [
   "EAI_AGAIN",
 ];
 
+const OUTAGES_POSTGRES = ["57014", "25P03", "25006"];
+
 /** Whether the server is out of reach, full or shutting down, as against a fault of the statement. Classes 08, 53, 57P and
- *  58 of PostgreSQL's error codes; 57014 is a statement that ran into its time limit; SQLite: busy, disk full, I/O error. */
+ *  58 of PostgreSQL's error codes; 57014 is a statement that ran into its time limit, 25P03 a transaction that was idle for too
+ *  long, 25006 a server that has become a read-only copy; SQLite: busy, disk full, I/O error. */
 export const isDatabaseOutage = (error: unknown): boolean => {
   const { code, errcode, message } = of(error);
   if (typeof errcode === "number") return [5, 6, 10, 13, 14].includes(errcode & 0xff);
   if (typeof code === "string")
-    return SOCKET_ERRORS.includes(code) || /^(08|53|57P|58)/.test(code) || code === "57014" || code === "25P03";
+    return SOCKET_ERRORS.includes(code) || /^(08|53|57P|58)/.test(code) || OUTAGES_POSTGRES.includes(code);
   return (
     typeof message === "string" &&
     /connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error|driver has already been destroyed/i.test(

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
+import { Socket } from "node:net";
 import { dirname } from "node:path";
-import { Kysely, PostgresDialect, SqliteDialect, sql, type Transaction } from "kysely";
+import { Kysely, PostgresDialect, SqliteAdapter, SqliteDialect, sql, type Transaction } from "kysely";
 import pg from "pg";
 import { delayMs } from "../lib/backoff.ts";
 import { asDatabaseError, isRetryableConflict } from "./database-errors.ts";
@@ -48,14 +49,27 @@ const parsers: Record<number, (value: string) => unknown> = {
   [TIMESTAMPTZ]: (value) => new Date(value).toISOString(),
 };
 
+/** Longer than any statement may take (10 s): who is silent for this time is frozen or out of reach, and would be waited for
+ *  until TCP gives up, after a quarter of an hour or never. */
+const MAX_SILENCE_MS = 12_000;
+
+const newSocket = (): Socket => {
+  const socket = new Socket();
+  return socket.setTimeout(MAX_SILENCE_MS, () => {
+    socket.destroy(Object.assign(new Error(`PostgreSQL is silent for ${MAX_SILENCE_MS} ms`), { code: "ETIMEDOUT" }));
+  });
+};
+
 const openPostgres = (options: DatabaseOptions & { url: string }) => {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.poolSize,
     application_name: `molecart-${options.name}`,
     connectionTimeoutMillis: 5_000,
-    idleTimeoutMillis: 30_000,
+    // Before its silence is taken for a failure.
+    idleTimeoutMillis: 10_000,
     keepAlive: true,
+    stream: newSocket,
     // No statement, lock or abandoned transaction outlives these, whatever becomes of the broker that began it.
     statement_timeout: 10_000,
     lock_timeout: 5_000,
@@ -67,8 +81,25 @@ const openPostgres = (options: DatabaseOptions & { url: string }) => {
   });
   // An idle connection that the server closes must not end the process; the next query opens another.
   pool.on("error", () => {});
+  // Nor must one that is lost between two statements of a transaction, when the pool does not listen to it; the next
+  // statement is told.
+  pool.on("connect", (client) => client.on("error", () => {}));
   return new PostgresDialect({ pool });
 };
+
+/** SQLite takes back a schema change like any other write. Kysely does not rely on it, and a process that is killed in the
+ *  middle of a migration would leave half a schema, at which every later start fails. */
+class TransactionalSqliteAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+class TransactionalSqliteDialect extends SqliteDialect {
+  override createAdapter(): SqliteAdapter {
+    return new TransactionalSqliteAdapter();
+  }
+}
 
 /** Opens a store. Embedded, this broker becomes its owner; a second owner is refused with `StoreInUse`. */
 export const openDatabase = <DB>(options: DatabaseOptions): Database<DB> => {
@@ -79,7 +110,7 @@ export const openDatabase = <DB>(options: DatabaseOptions): Database<DB> => {
   if (url === undefined) {
     mkdirSync(dirname(file), { recursive: true });
     release = lockStore(file).release;
-    db = new Kysely<DB>({ dialect: new SqliteDialect({ database: new SqliteConnection(file) }) });
+    db = new Kysely<DB>({ dialect: new TransactionalSqliteDialect({ database: new SqliteConnection(file) }) });
   } else {
     db = new Kysely<DB>({ dialect: openPostgres({ ...options, url }) });
   }

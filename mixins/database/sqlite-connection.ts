@@ -58,6 +58,14 @@ class Statement implements SqliteStatement {
   }
 }
 
+/** What there is to do when SQLite has rolled back by itself, as it does on a full disk. An error here would hide that one. */
+const nothing: SqliteStatement = {
+  reader: false,
+  all: () => [],
+  run: () => ({ changes: 0, lastInsertRowid: 0 }),
+  *iterate() {},
+};
+
 /** Enough for every query shape of a service; a shape with a varying number of placeholders could otherwise grow the cache without end. */
 const MAX_CACHED_STATEMENTS = 300;
 
@@ -75,6 +83,7 @@ export class SqliteConnection implements SqliteDatabase {
   }
 
   prepare(sql: string): SqliteStatement {
+    if (sql === "rollback" && !this.#db.isTransaction) return nothing;
     // A deferred transaction that reads and then writes fails at once with SQLITE_BUSY when another process writes between.
     const text = sql === "begin" ? "begin immediate" : sql;
     let statement = this.#statements.get(text);

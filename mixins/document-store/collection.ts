@@ -23,7 +23,8 @@ export interface FindOptions {
 /** One unique or sparse index. NeDB indexes one field: of several it takes the first, and refuses a unique index over several. */
 export interface IndexOptions {
   fields: readonly [string, ...string[]];
-  /** Over an array (`variants.sku`): no value may be in two documents. Twice in one document is allowed, by both stores. */
+  /** Over an array (`variants.sku`): no value may be in two documents. Twice in one document is allowed, by both stores. Give
+   *  every document a value: MongoDB takes a missing one, and an empty array, for one and the same (null). */
   unique?: boolean;
   /** Leaves out documents without the field. */
   sparse?: boolean;

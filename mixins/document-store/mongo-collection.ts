@@ -1,4 +1,4 @@
-import { Unavailable } from "../lib/errors.ts";
+import { messageOf, Unavailable } from "../lib/errors.ts";
 import {
   type Collection,
   DuplicateKey,
@@ -16,7 +16,7 @@ export interface DriverCollection {
   countDocuments(query: Filter): Promise<number>;
   insertOne(document: object): Promise<unknown>;
   insertMany(documents: object[]): Promise<unknown>;
-  findOneAndUpdate(query: Filter, update: Update, options: { returnOriginal: boolean }): Promise<{ value: unknown }>;
+  findOneAndUpdate(query: Filter, update: Update, options: { returnDocument: "after" }): Promise<{ value: unknown }>;
   updateMany(query: Filter, update: Update): Promise<{ matchedCount: number }>;
   deleteMany(query: Filter): Promise<{ deletedCount?: number }>;
   createIndex(fields: Record<string, 1>, options: { unique: boolean; sparse: boolean }): Promise<unknown>;
@@ -27,18 +27,24 @@ interface DriverCursor {
   toArray(): Promise<unknown[]>;
 }
 
+interface Log {
+  error(message: string, detail: object): void;
+}
+
 const DUPLICATE_KEY = 11_000;
 
-/** Errors of the connection, and of a server that is starting, stopping, electing a primary or full. */
+/** Errors of the connection, and of a server that is starting, stopping, electing a primary, overloaded or full. */
 const OUTAGE_NAMES = [
   "MongoNetworkError",
   "MongoNetworkTimeoutError",
   "MongoServerSelectionError",
   "MongoTimeoutError",
+  "MongoWaitQueueTimeoutError",
+  "MongoPoolClosedError",
   "MongoWriteConcernError",
 ];
-const OUTAGE_CODES = [6, 7, 50, 64, 89, 91, 189, 262, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 14031];
-const CLOSED = /topology (is closed|was destroyed)|server is closed|pool (is|was) (closed|destroyed)|must be connected/i;
+const OUTAGE_CODES = [6, 7, 43, 50, 64, 89, 91, 133, 175, 189, 262, 365, 9001, 10058, 10107, 11600, 11602, 13435, 13436, 14031];
+const CLOSED = /(topology|server|pool) (is |was )?(closed|destroyed)|must be connected/i;
 
 const isOutage = (error: unknown): boolean => {
   const { name, code, message } = (error ?? {}) as { name?: string; code?: unknown; message?: string };
@@ -56,16 +62,33 @@ export const asStoreError = (name: string, error: unknown): unknown => {
 export class MongoCollection<D extends Identified> implements Collection<D> {
   readonly #name: string;
   readonly #driver: DriverCollection;
+  readonly #indexes: readonly IndexOptions[];
+  readonly #log: Log;
+  /** Undefined after an outage: the server may have come back with another store, where keys are not unique yet. */
+  #indexed: Promise<void> | undefined = Promise.resolve();
 
-  constructor(name: string, driver: DriverCollection) {
+  constructor(name: string, driver: DriverCollection, indexes: readonly IndexOptions[], log: Log) {
     this.#name = name;
     this.#driver = driver;
+    this.#indexes = indexes;
+    this.#log = log;
   }
 
-  async ensureIndexes(indexes: readonly IndexOptions[]): Promise<void> {
-    for (const { fields, unique = false, sparse = false } of indexes) {
+  /** Changes nothing where they are. */
+  async ensureIndexes(): Promise<void> {
+    for (const { fields, unique = false, sparse = false } of this.#indexes) {
       const keys = Object.fromEntries(fields.map((field) => [field, 1 as const]));
-      await this.#ask(() => this.#driver.createIndex(keys, { unique, sparse }));
+      await this.#driver.createIndex(keys, { unique, sparse });
+    }
+  }
+
+  async #indexAgain(): Promise<void> {
+    try {
+      await this.ensureIndexes();
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      // Another release may have made them otherwise: no reason to refuse what has worked so far.
+      this.#log.error("The indexes could not be made", { collection: this.#name, error: messageOf(error) });
     }
   }
 
@@ -97,7 +120,7 @@ export class MongoCollection<D extends Identified> implements Collection<D> {
   }
 
   async updateOne(query: Filter, update: Update): Promise<D | undefined> {
-    const { value } = await this.#ask(() => this.#driver.findOneAndUpdate(query, update, { returnOriginal: false }));
+    const { value } = await this.#ask(() => this.#driver.findOneAndUpdate(query, update, { returnDocument: "after" }));
     return (value ?? undefined) as D | undefined;
   }
 
@@ -111,9 +134,13 @@ export class MongoCollection<D extends Identified> implements Collection<D> {
 
   async #ask<T>(command: () => Promise<T>): Promise<T> {
     try {
+      this.#indexed ??= this.#indexAgain();
+      await this.#indexed;
       return await command();
     } catch (error) {
-      throw asStoreError(this.#name, error);
+      const named = asStoreError(this.#name, error);
+      if (named instanceof Unavailable) this.#indexed = undefined;
+      throw named;
     }
   }
 }

@@ -1,3 +1,4 @@
+import { Unavailable } from "../lib/errors.ts";
 import type { Collection, DocumentStore, Identified, IndexOptions } from "./collection.ts";
 import { asStoreError, type DriverCollection, MongoCollection } from "./mongo-collection.ts";
 
@@ -7,7 +8,7 @@ export interface MongoOptions {
   url: string;
   collections: Readonly<Record<string, readonly IndexOptions[]>>;
   /** The service: moleculer-db's adapter wants to know its owner, and logs through it. */
-  owner: { broker: unknown };
+  owner: { broker: unknown; logger: { error(message: string, detail: object): void } };
 }
 
 interface MongoAdapter {
@@ -25,12 +26,13 @@ const OPTIONS = {
   // A caller is told after this time that there is no server; the driver's own is 30 seconds.
   serverSelectionTimeoutMS: 3_000,
   connectTimeoutMS: 3_000,
-  // A server that holds the connection and says nothing: longer than any query of ours, shorter than a caller's patience with a queue.
-  socketTimeoutMS: 10_000,
+  // A server that holds the connection and says nothing: longer than any query of ours and than the write concern's own time,
+  // and short enough that a shutdown (15 s) does not wait in vain.
+  socketTimeoutMS: 6_000,
+  // For one of the connections when all are in use, as they are with such a server. The driver's own is for ever.
+  waitQueueTimeoutMS: 3_000,
   // What was answered as stored survives the loss of the primary.
-  w: "majority",
-  j: true,
-  wtimeout: 5_000,
+  writeConcern: { w: "majority", j: true, wtimeout: 5_000 },
   ignoreUndefined: true,
 };
 
@@ -51,13 +53,15 @@ export const openMongo = async ({
   try {
     await adapter.connect();
     for (const [collection, indexes] of Object.entries(collections)) {
-      const one = new MongoCollection<Identified>(collection, adapter.db.collection(collection));
-      await one.ensureIndexes(indexes);
+      const one = new MongoCollection<Identified>(collection, adapter.db.collection(collection), indexes, owner.logger);
+      await one.ensureIndexes();
       opened.set(collection, one);
     }
   } catch (error) {
     await adapter.client?.close();
-    throw asStoreError(name, error);
+    // Of anything else, such as an index that the documents do not allow, MongoDB's own words say most.
+    const named = asStoreError(name, error);
+    throw named instanceof Unavailable ? named : error;
   }
   return {
     kind: "mongo",

@@ -1,5 +1,5 @@
 import type { EventData, EventName } from "../contracts/index.ts";
-import { type Envelope, newEnvelope } from "../messaging/envelope.ts";
+import { type Envelope, encodeEnvelope, newEnvelope } from "../messaging/envelope.ts";
 import type { EventBus } from "../messaging/event-bus.ts";
 import { Poller } from "../messaging/poller.ts";
 import type { Collection, Identified } from "./collection.ts";
@@ -26,7 +26,7 @@ export const outgoing = <N extends EventName>(
   occurredAt: string,
 ): OutboxEntry => {
   const envelope = newEnvelope(type, aggregateId, data, occurredAt);
-  return { id: envelope.id, envelope: JSON.stringify(envelope) };
+  return { id: envelope.id, envelope: encodeEnvelope(envelope) };
 };
 
 /** Finds the documents that have something to send without looking at the others. */

@@ -38,12 +38,28 @@ export const newEnvelope = <N extends EventName>(
   };
 };
 
+/** NATS takes a megabyte, headers included. */
+const MAX_BYTES = 1_000_000;
+
+/** The event as it waits in an outbox. One that the bus would never take is refused before anything is committed: there it
+ *  would hold up all the others. */
+export const encodeEnvelope = (envelope: Envelope): string => {
+  const text = JSON.stringify(envelope);
+  const bytes = Buffer.byteLength(text);
+  if (bytes > MAX_BYTES)
+    throw new RangeError(`${envelope.type} of ${envelope.aggregateId} has ${bytes} bytes: too many for an event`);
+  return text;
+};
+
+/** What the stores keep beside the event, so it must fit into a text column of each. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it looks for
+const isPlainText = (value: unknown): boolean => typeof value === "string" && !/[\0-\x1f\ud800-\udfff]/u.test(value);
+
 export const isEnvelope = (value: unknown): value is Envelope => {
-  const { id, type, aggregateId, data } = (value ?? {}) as Partial<Record<keyof Envelope, unknown>>;
+  const { id, type, aggregateId, requestId, data } = (value ?? {}) as Partial<Record<keyof Envelope, unknown>>;
   return (
-    typeof id === "string" &&
-    typeof type === "string" &&
-    typeof aggregateId === "string" &&
+    [id, type, aggregateId].every(isPlainText) &&
+    (requestId === undefined || isPlainText(requestId)) &&
     typeof data === "object" &&
     data !== null
   );

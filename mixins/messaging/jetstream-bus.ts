@@ -1,5 +1,6 @@
 import {
   AckPolicy,
+  type ConsumerConfig,
   type ConsumerMessages,
   connect,
   DeliverPolicy,
@@ -42,9 +43,14 @@ const DUPLICATE_WINDOW_MS = 120_000;
 const RETENTION_MS = 30 * 24 * 3_600_000;
 const RETRY_SUBSCRIBE_MS = 500;
 const STREAM_NAME_IN_USE = 10058;
+const STREAM_NOT_FOUND = 10059;
+/** Nobody listens on the subject: there is no stream, or JetStream has no leader at the moment. */
+const NO_RESPONDERS = "503";
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
+
+const apiErrorOf = (error: unknown): number | undefined => (error as { api_error?: { err_code?: number } }).api_error?.err_code;
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -57,13 +63,20 @@ class JetStreamDelivery implements Delivery {
     this.message = parse(message);
   }
   ack(): void {
-    this.#message.ack();
+    this.#tell(() => this.#message.ack());
   }
   retry(delayMs: number): void {
-    this.#message.nak(Math.round(delayMs));
+    this.#tell(() => this.#message.nak(Math.round(delayMs)));
   }
   extend(): void {
-    this.#message.working();
+    this.#tell(() => this.#message.working());
+  }
+
+  /** On a connection that is closed for good nobody can be told; the event is handed out again when its lease is over. */
+  #tell(answer: () => void): void {
+    try {
+      answer();
+    } catch {}
   }
 }
 
@@ -86,6 +99,7 @@ export class JetStreamBus implements EventBus {
   #connection: NatsConnection | undefined;
   #jetstream!: JetStreamClient;
   #manager!: JetStreamManager;
+  #ensuring: Promise<void> | undefined;
   #stopping = false;
 
   constructor(options: JetStreamOptions) {
@@ -94,7 +108,7 @@ export class JetStreamBus implements EventBus {
   }
 
   async start(): Promise<void> {
-    const { url, clientName, replicas } = this.#options;
+    const { url, clientName } = this.#options;
     this.#connection = await connect({
       servers: url.split(","),
       name: clientName,
@@ -108,7 +122,7 @@ export class JetStreamBus implements EventBus {
     while (!this.#stopping) {
       try {
         this.#manager = await this.#connection.jetstreamManager();
-        await this.#ensureStream(replicas);
+        await this.#ensureStream();
         return;
       } catch (error) {
         this.#options.onStatus?.("stream not available yet", error);
@@ -117,7 +131,15 @@ export class JetStreamBus implements EventBus {
     }
   }
 
-  async #ensureStream(replicas: number): Promise<void> {
+  /** All who miss the stream at the same time wait for one request. */
+  #ensureStream(): Promise<void> {
+    this.#ensuring ??= this.#makeStream().finally(() => {
+      this.#ensuring = undefined;
+    });
+    return this.#ensuring;
+  }
+
+  async #makeStream(): Promise<void> {
     const config = {
       name: this.#stream,
       subjects: [`${this.#options.namespace}.events.>`],
@@ -128,22 +150,21 @@ export class JetStreamBus implements EventBus {
       max_age: nanos(RETENTION_MS),
       discard: DiscardPolicy.New,
       duplicate_window: nanos(DUPLICATE_WINDOW_MS),
-      num_replicas: replicas,
+      num_replicas: this.#options.replicas,
     };
     try {
       await this.#manager.streams.add(config);
     } catch (error) {
-      if ((error as { api_error?: { err_code?: number } }).api_error?.err_code !== STREAM_NAME_IN_USE) throw error;
+      if (apiErrorOf(error) !== STREAM_NAME_IN_USE) throw error;
       await this.#manager.streams.update(this.#stream, config);
     }
   }
 
-  /** A NATS server that has lost its store is given stream and consumers anew: what was published and not delivered is
-   *  still in the outboxes' history. */
+  /** A NATS server that has lost its store is given the stream anew. Should that fail now, then whoever misses it next does it. */
   async #watch(connection: NatsConnection): Promise<void> {
     for await (const status of connection.status()) {
       this.#options.onStatus?.(status.type, status.data);
-      if (status.type === "reconnect") await this.#ensureStream(this.#options.replicas).catch(() => {});
+      if (status.type === "reconnect") await this.#ensureStream().catch(() => {});
     }
   }
 
@@ -153,7 +174,10 @@ export class JetStreamBus implements EventBus {
       this.#jetstream.publish(this.#subject(envelope.type), encoder.encode(JSON.stringify(envelope)), { msgID: envelope.id }),
     );
     const failed = (await Promise.allSettled(acks)).find((ack) => ack.status === "rejected");
-    if (failed) throw new Unavailable("NATS JetStream", { cause: failed.reason });
+    if (failed === undefined) return;
+    // Somebody may have deleted the stream: the relay's next attempt finds it again.
+    if (failed.reason.code === NO_RESPONDERS) await this.#ensureStream().catch(() => {});
+    throw new Unavailable("NATS JetStream", { cause: failed.reason });
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
@@ -170,7 +194,7 @@ export class JetStreamBus implements EventBus {
 
   async #pull({ service, event, concurrency }: SubscribeOptions): Promise<ConsumerMessages> {
     const name = consumerName({ service, event });
-    await this.#manager.consumers.add(this.#stream, {
+    await this.#addConsumer({
       durable_name: name,
       filter_subject: this.#subject(event),
       ack_policy: AckPolicy.Explicit,
@@ -182,6 +206,16 @@ export class JetStreamBus implements EventBus {
     });
     const consumer = await this.#jetstream.consumers.get(this.#stream, name);
     return consumer.consume({ max_messages: concurrency, expires: 10_000, idle_heartbeat: 2_000 });
+  }
+
+  async #addConsumer(config: Partial<ConsumerConfig>): Promise<void> {
+    try {
+      await this.#manager.consumers.add(this.#stream, config);
+    } catch (error) {
+      if (apiErrorOf(error) !== STREAM_NOT_FOUND) throw error;
+      await this.#ensureStream();
+      await this.#manager.consumers.add(this.#stream, config);
+    }
   }
 
   async ping(): Promise<void> {

@@ -115,11 +115,12 @@ export class JobRunner<DB extends MessagingTables> {
   }
 
   async #msUntilNext(): Promise<number> {
-    const { rows } = await sql<{ due_at: number | null }>`select min(due_at) as due_at from job`.execute(
-      this.#options.database.db,
-    );
+    const { database, clock, handlers } = this.#options;
+    // Of the kinds that are ours to claim: another one that is overdue would be looked for without a pause.
+    const { rows } = await sql<{ due_at: number | null }>`
+      select min(due_at) as due_at from job where kind in (${sql.join(Object.keys(handlers))})`.execute(database.db);
     const dueAt = rows[0]?.due_at ?? undefined;
-    return dueAt === undefined ? MAX_SLEEP_MS : Math.max(dueAt - this.#options.clock.now(), 1);
+    return dueAt === undefined ? MAX_SLEEP_MS : Math.max(dueAt - clock.now(), 1);
   }
 
   async #run(row: ClaimedRow): Promise<void> {

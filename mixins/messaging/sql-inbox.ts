@@ -32,6 +32,14 @@ const claim = async (trx: Transaction<MessagingTables>, envelope: Envelope, at: 
   return claimed !== undefined;
 };
 
+/** PostgreSQL stores neither NUL nor half of a surrogate pair, and SQLite need not. What an operator is to read has a
+ *  replacement character there: an event that could not even be buried would hold up its consumer for ever. */
+const readable = (text: string): string => text.replaceAll("\0", "\ufffd").toWellFormed();
+
+/** The same for JSON text, which has them escaped. */
+const readableJson = (json: string): string =>
+  json.replace(/\\(?:\\|u0000|ud[89a-f][0-9a-f]{2})/g, (found) => (found === "\\\\" ? found : "\ufffd"));
+
 const note = async (
   db: Kysely<MessagingTables>,
   envelope: Envelope,
@@ -39,7 +47,11 @@ const note = async (
   failure: Failure,
   at: string,
 ): Promise<number> => {
-  const error = { error_code: failure.code, error_message: failure.message.slice(0, 2_000), envelope: JSON.stringify(envelope) };
+  const error = {
+    error_code: readable(failure.code),
+    error_message: readable(failure.message.slice(0, 2_000)),
+    envelope: readableJson(JSON.stringify(envelope)),
+  };
   const noted = await db
     .insertInto("inbox")
     .values({ ...row(envelope, status, at), ...error })

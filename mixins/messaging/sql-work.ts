@@ -4,7 +4,7 @@ import type { Database } from "../database/database.ts";
 import type { MessagingTables } from "../database/messaging.table.ts";
 import { type Clock, isoTime } from "../lib/clock.ts";
 import { currentCorrelation } from "../lib/correlation.ts";
-import { type Envelope, newEnvelope } from "./envelope.ts";
+import { type Envelope, encodeEnvelope, newEnvelope } from "./envelope.ts";
 
 export interface NewJob {
   /** Scheduling the same id again has no effect while the job is there. */
@@ -85,7 +85,7 @@ export const inSqlWork = async <DB extends MessagingTables, T>(
             event_id: envelope.id,
             type: envelope.type,
             aggregate_id: envelope.aggregateId,
-            envelope: JSON.stringify(envelope),
+            envelope: encodeEnvelope(envelope),
             created_at: now,
           })),
         )

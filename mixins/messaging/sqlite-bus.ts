@@ -38,6 +38,8 @@ const SCHEMA = `
 /** An ack need not be on disk at once: the inbox knows the event if it is delivered again. Written in batches, at the latest after this time. */
 const ACK_FLUSH_MS = 25;
 const ACK_FLUSH_COUNT = 256;
+/** After the file could not be read or written: the disk is full. */
+const FAULT_PAUSE_MS = 1_000;
 /** Delivered events stay this long, so that a consumer that is added later gets the recent past. */
 const RETENTION_MS = 7 * 24 * 3_600_000;
 const TRIM_EVERY_MS = 600_000;
@@ -87,7 +89,7 @@ export class SqliteBus implements EventBus {
       backlog: prepare("select count(*) as n from delivery where consumer = ?"),
       trim: prepare("delete from event where published_at < ? and not exists (select 1 from delivery d where d.seq = event.seq)"),
     };
-    this.#trimTimer = setInterval(() => this.#statements.trim.run(Date.now() - RETENTION_MS), TRIM_EVERY_MS).unref();
+    this.#trimTimer = setInterval(() => this.#trim(), TRIM_EVERY_MS).unref();
   }
 
   async publish(envelopes: readonly Envelope[]): Promise<void> {
@@ -119,7 +121,7 @@ export class SqliteBus implements EventBus {
       due: (now, limit) => this.#statements.due.all(name, now, limit) as unknown as DueRow[],
       nextDue: (now) => (this.#statements.nextDue.get(name, now) as { due_at: number | null }).due_at,
       ack: (seq) => this.#ack(name, seq, subscription),
-      retry: (seq, delayMs) => this.#statements.retry.run(Date.now() + Math.round(delayMs), name, seq),
+      retry: (seq, delayMs) => this.#retry(name, seq, delayMs),
     });
     this.#subscriptions.add(subscription);
     subscription.wake();
@@ -147,6 +149,7 @@ export class SqliteBus implements EventBus {
     this.#subscriptions.clear();
     if (this.#db?.isOpen) {
       this.#flushAcks();
+      clearTimeout(this.#flushTimer);
       this.#db.close();
     }
     this.#release();
@@ -159,16 +162,36 @@ export class SqliteBus implements EventBus {
     else this.#flushTimer ??= setTimeout(() => this.#flushAcks(), ACK_FLUSH_MS);
   }
 
+  /** What cannot be written now is kept for the next time. If the process ends before, the events are delivered again. */
   #flushAcks(): void {
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
     if (this.#acked.length === 0) return;
-    const acked = this.#acked;
+    try {
+      this.#transaction(() => {
+        for (const [consumer, seq] of this.#acked) this.#statements.ack.run(consumer, seq);
+      });
+    } catch {
+      this.#flushTimer = setTimeout(() => this.#flushAcks(), FAULT_PAUSE_MS);
+      return;
+    }
     this.#acked = [];
-    this.#transaction(() => {
-      for (const [consumer, seq] of acked) this.#statements.ack.run(consumer, seq);
-    });
     for (const subscription of this.#subscriptions) subscription.settling.clear();
+  }
+
+  /** Where the time cannot be written, the event stays due and comes again at once. */
+  #retry(consumer: string, seq: number, delayMs: number): void {
+    try {
+      this.#statements.retry.run(Date.now() + Math.round(delayMs), consumer, seq);
+    } catch {}
+  }
+
+  #trim(): void {
+    try {
+      this.#statements.trim.run(Date.now() - RETENTION_MS);
+    } catch {
+      // The next one takes out more.
+    }
   }
 
   #transaction(work: () => void): void {
@@ -177,7 +200,8 @@ export class SqliteBus implements EventBus {
       work();
       this.#db.exec("commit");
     } catch (error) {
-      this.#db.exec("rollback");
+      // On a full disk SQLite has done it already.
+      if (this.#db.isTransaction) this.#db.exec("rollback");
       throw error;
     }
   }
@@ -185,6 +209,7 @@ export class SqliteBus implements EventBus {
 
 interface Source {
   due(now: number, limit: number): DueRow[];
+  /** The earliest time after `now`. */
   nextDue(now: number): number | null;
   ack(seq: number): void;
   retry(seq: number, delayMs: number): void;
@@ -212,7 +237,12 @@ class SqliteSubscription {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      this.#takeDue();
+      try {
+        this.#takeDue();
+      } catch {
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => this.wake(), FAULT_PAUSE_MS).unref();
+      }
     });
   }
 
@@ -221,9 +251,9 @@ class SqliteSubscription {
     clearTimeout(this.#timer);
     const free = this.#options.concurrency - this.#inHand.size;
     if (free <= 0) return;
-    // Rows in hand and rows being settled are still in the table: ask for as many more.
-    // One moment for both questions: what comes due between two of them would be found by neither, and sleep on.
+    // One look at the clock: what became due between two would be neither due nor next.
     const now = Date.now();
+    // Rows in hand and rows being settled are still in the table: ask for as many more.
     const rows = this.#source.due(now, free + this.#inHand.size + this.settling.size);
     for (const row of rows) {
       if (this.#inHand.size >= this.#options.concurrency) return;

@@ -6,7 +6,6 @@ import {
   type Actions,
   contracts,
 } from "@molecart/mixins/contracts/index.ts";
-import type { CheckResult, HealthReport } from "@molecart/mixins/health.ts";
 import type { PricingRules } from "@molecart/mixins/lib/pricing.ts";
 import type { Static, TSchema, TUndefined } from "typebox";
 
@@ -32,7 +31,10 @@ export interface Desk {
   /** A part of an answer was left out. */
   reportPart(part: string, error: unknown): void;
   /** Of this node: what its services need, and whether the gateway sees the services of its routes. */
-  checkHealth(): Promise<{ status: HealthReport["status"]; checks: Record<string, { status: CheckResult["status"] }> }>;
+  checkHealth(): Promise<{
+    status: "ok" | "degraded" | "unavailable";
+    checks: Record<string, { status: "ok" | "degraded" | "failed" }>;
+  }>;
 }
 
 /** The schema of each name that a path may hold. */

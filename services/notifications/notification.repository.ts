@@ -40,19 +40,19 @@ export const findNotifications = (
 };
 
 /** Several senders may look at the same moment: each claim is a conditional update, and whoever finds the document as it has
- *  seen it has it. */
+ *  seen it, and still due, has it. */
 const claimDue = async (
   notifications: Notifications,
   now: number,
   leaseEndsAt: number,
   limit: number,
 ): Promise<NotificationDocument[]> => {
-  const query = { status: "queued", nextAttemptAt: { $lte: now } };
-  const due = await notifications.find({ query, sort: ["nextAttemptAt"], limit });
+  const isDue = { status: "queued", nextAttemptAt: { $lte: now } };
+  const due = await notifications.find({ query: isDue, sort: ["nextAttemptAt"], limit });
   const claims = await Promise.all(
     due.map(({ _id, attempts, firstAttemptAt }) =>
       notifications.updateOne(
-        { _id, status: "queued", attempts },
+        { _id, attempts, ...isDue },
         { $set: { nextAttemptAt: leaseEndsAt, firstAttemptAt: firstAttemptAt ?? now }, $inc: { attempts: 1 } },
       ),
     ),

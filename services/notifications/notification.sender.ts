@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Channel } from "@molecart/mixins/contracts/notifications.ts";
+import { delayMs } from "@molecart/mixins/lib/backoff.ts";
 import type { Clock } from "@molecart/mixins/lib/clock.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { Poller } from "@molecart/mixins/messaging/poller.ts";
@@ -28,6 +30,8 @@ export interface SenderOptions {
 
 /** What a sender may need beyond the deadline of its channel to note the outcome. */
 const LEASE_MARGIN_MS = 30_000;
+/** Some ten tries within that time. */
+const NOTE_BACKOFF = { firstMs: 250, maxMs: 4_000, factor: 2 };
 /** Another broker may have stored a notification, or died with one in hand. */
 const MAX_SLEEP_MS = 1_000;
 /** At the end, messages in hand get this long; a shutdown has 15 seconds in all. */
@@ -92,13 +96,29 @@ export class Sender {
 
   /** Never rejects: what cannot be noted comes up again at the end of the lease. */
   async #send(notification: NotificationDocument): Promise<void> {
-    const { queue, clock, log } = this.#options;
-    try {
-      const failure = await this.#attempt(notification);
-      if (failure === undefined) await queue.setSent(notification, clock.now());
-      else await this.#noteFailure(notification, failure.error);
-    } catch (error) {
-      log.warn("The outcome of a notification could not be noted", { notificationId: notification._id, code: faultCode(error) });
+    const { queue, clock } = this.#options;
+    const failure = await this.#attempt(notification);
+    const endedAt = clock.now();
+    await this.#untilNoted(notification, () =>
+      failure === undefined ? queue.setSent(notification, endedAt) : this.#noteFailure(notification, failure.error),
+    );
+  }
+
+  /** A store that is away for a moment must not make a message that was handed over go out again: tries while the lease holds. */
+  async #untilNoted({ _id, nextAttemptAt: leaseEndsAt }: NotificationDocument, note: () => Promise<void>): Promise<void> {
+    const { clock, log } = this.#options;
+    for (let tries = 1; ; tries++) {
+      try {
+        await note();
+        return;
+      } catch (error) {
+        const delay = delayMs(NOTE_BACKOFF, tries);
+        if (this.#stopping.signal.aborted || clock.now() + delay >= leaseEndsAt) {
+          log.warn("The outcome of a notification could not be noted", { notificationId: _id, code: faultCode(error) });
+          return;
+        }
+        await sleep(delay, undefined, { signal: this.#stopping.signal }).catch(() => {});
+      }
     }
   }
 

@@ -1,6 +1,5 @@
 import type { ActionParams } from "@molecart/mixins/contracts/index.ts";
 import type { HistoryEntry, Order, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
-import { isUniqueViolation } from "@molecart/mixins/database/database-errors.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import type { DatabaseProps } from "@molecart/mixins/database.mixin.ts";
 import type { Call } from "@molecart/mixins/implement.ts";
@@ -39,13 +38,14 @@ export const createOrder = async (desk: OrderDesk, params: ActionParams<"v1.orde
   const answered = await answerOf(desk, customer.id, idempotencyKey, hash);
   if (answered) return answered;
 
-  const lines = await quoteCart(desk.call, `user:${customer.id}`);
   try {
+    const lines = await quoteCart(desk.call, `user:${customer.id}`);
     return await desk.transaction((work) => acceptOrder(work, desk, params, request, hash, lines));
   } catch (error) {
-    // The same key at the same moment: the other request has won, and its answer is ours.
-    const winner = isUniqueViolation(error) ? await answerOf(desk, customer.id, idempotencyKey, hash) : undefined;
-    if (winner) return winner;
+    // The order may be accepted all the same: by another request with the key, which has also emptied the cart, or by a commit
+    // whose confirmation was lost. Then its answer is ours.
+    const accepted = await answerOf(desk, customer.id, idempotencyKey, hash);
+    if (accepted) return accepted;
     throw error;
   }
 };

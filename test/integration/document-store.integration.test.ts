@@ -482,7 +482,7 @@ describe("A NeDB file", () => {
 });
 
 describeWith(["mongo"], "A service whose MongoDB comes and goes", () => {
-  test("waits for it at the start, and later says that it is out of reach", async () => {
+  test("waits for it at the start, and later says that it is out of reach, also when it hangs", async () => {
     const [[name, url]] = Object.entries(mongoSettings("things")) as [[string, string]];
     const [, host, port = "27017"] = /\/\/(?:[^@]*@)?([^:/,]+):?(\d+)?/.exec(url) as unknown as [string, string, string?];
     const proxy = await startTcpProxy({ host, port: Number(port) });
@@ -507,7 +507,15 @@ describeWith(["mongo"], "A service whose MongoDB comes and goes", () => {
       await expect(service.documents.get("a")).rejects.toBeInstanceOf(Unavailable);
       await expect(service.healthChecks["things documents"]?.()).rejects.toBeInstanceOf(Unavailable);
       proxy.heal();
-      await eventually(async () => expect(await service.documents.get("a")).toMatchObject({ _id: "a" }), { withinMs: 30_000 });
+      const isBack = () =>
+        eventually(async () => expect(await service.documents.get("a")).toMatchObject({ _id: "a" }), { withinMs: 30_000 });
+      await isBack();
+      // It takes the commands and says nothing: more of them than there are connections.
+      proxy.cut("stall");
+      const asked = await Promise.allSettled(Array.from({ length: 30 }, () => service.documents.get("a")));
+      expect(new Set(asked.map((answer) => (answer as PromiseRejectedResult).reason?.name))).toEqual(new Set(["Unavailable"]));
+      proxy.heal();
+      await isBack();
     } finally {
       proxy.heal();
       await started;

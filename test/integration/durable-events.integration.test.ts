@@ -152,6 +152,38 @@ for (const { world: name, servers, open } of worlds) {
       });
     });
 
+    test("becomes a dead letter also when its text or its error is not storable as it is", async () => {
+      script.onExpired = async () => {
+        throw new Refusal("NOT_SO", 409, "not\0so");
+      };
+      const ledger = await start();
+      const data = { orderId: "o1", note: "nul \0, half a pair \ud83d, a whole one \u{1f600}, a backslash \\u0000" };
+      await publish(ledger, { ...expired("o1"), data } as Envelope);
+      await eventually(async () => {
+        const [letter] = await ledger.inbox.deadLetters({ limit: 10 });
+        expect(letter).toMatchObject({ code: "NOT_SO", message: "not\ufffdso" });
+        expect(letter?.envelope.data).toEqual({
+          orderId: "o1",
+          note: "nul \ufffd, half a pair \ufffd, a whole one \u{1f600}, a backslash \\u0000",
+        });
+      });
+    });
+
+    test("leaves nothing behind when it sends an event that is too large for the bus, and holds up no other", async () => {
+      const ledger = await start();
+      const send = (orderId: string) =>
+        ledger.transaction(async (work) => {
+          await work.trx
+            .insertInto("note")
+            .values({ order_id: orderId.slice(0, 9), text: "sent" })
+            .execute();
+          work.emit("reservation.expired", "a", { orderId });
+        });
+      await expect(send("too large".repeat(200_000))).rejects.toThrow(/too many for an event/);
+      await send("small");
+      await eventually(async () => expect((await notes(ledger)).sort()).toEqual(["small: heard", "small: sent"]));
+    });
+
     test("takes effect when its dead letter is delivered again, and never when it was discarded", async () => {
       let broken = true;
       script.onExpired = async () => {
@@ -279,6 +311,17 @@ for (const { world: name, servers, open } of worlds) {
         expect(attempts).toEqual([1, 2, 3]);
       });
       await eventually(async () => expect(await ledger.database.db.selectFrom("job").selectAll().execute()).toEqual([]));
+    });
+
+    test("a job of a kind that only a newer program knows is left alone, and not looked for without a pause", async () => {
+      const ledger = await start();
+      const looks = jest.spyOn(clock, "now");
+      const begun = performance.now();
+      await ledger.transaction((work) => work.schedule({ id: "j", kind: "unknown", aggregateId: "o1", dueAt: clock.now() }));
+      await eventually(() => expect(performance.now() - begun).toBeGreaterThan(500));
+      expect(looks.mock.calls.length).toBeLessThan(20);
+      looks.mockRestore();
+      expect(await ledger.database.db.selectFrom("job").select("attempts").execute()).toEqual([{ attempts: 0 }]);
     });
 
     test("a job whose broker hangs is taken over when the lease is over, and completes once", async () => {

@@ -297,6 +297,22 @@ for (const { kind, servers, place } of kinds) {
         });
       });
 
+      test("goes on after somebody has deleted the stream", async () => {
+        const where = place();
+        const [bus, silent] = [await started(where), await started(where)];
+        const seen = await collect(bus);
+        const connection = await connect({ servers: nats?.url as string });
+        const manager = await connection.jetstreamManager();
+        const stream = where.namespace?.toUpperCase() as string;
+        await eventually(() => manager.consumers.info(stream, "orders__reservation-expired"));
+        await manager.streams.delete(stream);
+        const event = expired("o1");
+        // Also for a broker that only publishes.
+        await eventually(() => silent.publish([event]), { withinMs: 20_000 });
+        await eventually(() => expect(seen).toEqual([event.id]), { withinMs: 20_000 });
+        await connection.close();
+      });
+
       test("starts before NATS does, and waits for it", async () => {
         await nats?.kill();
         const bus = await place().open();

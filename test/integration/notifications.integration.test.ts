@@ -2,12 +2,13 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import type { EventData } from "@molecart/mixins/contracts/index.ts";
 import type { Notification, Preferences } from "@molecart/mixins/contracts/notifications.ts";
 import { createBroker } from "@molecart/mixins/launch.ts";
 import { ManualClock } from "@molecart/mixins/lib/clock.ts";
 import type { Environment } from "@molecart/mixins/lib/config.ts";
+import { newId } from "@molecart/mixins/lib/ids.ts";
 import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
 import { type DurableService, deliver } from "@molecart/mixins/middlewares/durable-events.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
@@ -17,7 +18,12 @@ import type { NotificationStore } from "../../services/notifications/notificatio
 import { queueIn } from "../../services/notifications/notification.repository.ts";
 import { DEFAULT_PREFERENCES, notificationsOf, type Occurrence } from "../../services/notifications/notification.ts";
 import type { NotifiedEvent } from "../../services/notifications/templates.ts";
+import { documentStores, mongoSettings } from "../support/document-stores.ts";
 import { eventually, waitFor } from "../support/eventually.ts";
+import { describeWith } from "../support/servers/describe-with.ts";
+import { startNats } from "../support/servers/nats.ts";
+
+jest.setTimeout(60_000);
 
 const HOUR_MS = 3_600_000;
 const eur = (amount: number) => ({ amount, currency: "EUR" });
@@ -93,11 +99,16 @@ const EVERY_TEMPLATE = [
 
 let dataDir: string;
 let clock: ManualClock;
+/** Which store; the embedded one unless a suite says otherwise. */
+let storeEnv: Environment;
 const brokers: ServiceBroker[] = [];
 const servers: MailServer[] = [];
 
 const start = async (env: Environment = {}): Promise<ServiceBroker> => {
-  const broker = await createBroker(["notifications"], { env: { DATA_DIR: dataDir, LOG_LEVEL: "fatal", ...env }, clock });
+  const broker = await createBroker(["notifications"], {
+    env: { DATA_DIR: dataDir, LOG_LEVEL: "fatal", ...storeEnv, ...env },
+    clock,
+  });
   brokers.push(broker);
   await broker.start();
   return broker;
@@ -175,6 +186,7 @@ const messageIdOf = ({ source }: ReceivedMail): string | undefined => /^Message-
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), "molecart-notifications-"));
   clock = new ManualClock();
+  storeEnv = {};
 });
 afterEach(async () => {
   await Promise.all(brokers.splice(0).map((broker) => broker.stop()));
@@ -182,97 +194,182 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-describe("a customer", () => {
-  test("is told of every event exactly once, although every event comes more than once", async () => {
-    const broker = await start();
-    const events = everyEvent("o-1");
-    await publish(broker, ...events, ...events);
-    await listed(broker, allSent(events.length));
-    const again = await Promise.all(events.flatMap((envelope) => [redeliver(broker, envelope), redeliver(broker, envelope)]));
-    expect(new Set(again)).toEqual(new Set(["duplicate"]));
-    const items = await list(broker);
-    expect(items.map(({ template }) => template).sort()).toEqual(EVERY_TEMPLATE);
-    expect(await readdir(join(dataDir, "mail"))).toHaveLength(events.length);
-  });
+for (const { store, servers: needed, settings } of documentStores) {
+  describeWith(needed, `Notifications on ${store}`, () => {
+    beforeEach(() => {
+      storeEnv = settings("notifications");
+    });
 
-  test("gets one notification when two copies of an event are handled at the same moment", async () => {
-    const broker = await start();
-    const envelope = received("o-1");
-    await Promise.all([redeliver(broker, envelope), redeliver(broker, envelope), redeliver(broker, envelope)]);
-    await listed(broker, allSent(1));
-  });
+    describe("a customer", () => {
+      test("is told of every event exactly once, although every event comes more than once", async () => {
+        const broker = await start();
+        const events = everyEvent("o-1");
+        await publish(broker, ...events, ...events);
+        await listed(broker, allSent(events.length));
+        const again = await Promise.all(events.flatMap((envelope) => [redeliver(broker, envelope), redeliver(broker, envelope)]));
+        expect(new Set(again)).toEqual(new Set(["duplicate"]));
+        const items = await list(broker);
+        expect(items.map(({ template }) => template).sort()).toEqual(EVERY_TEMPLATE);
+        expect(await readdir(join(dataDir, "mail"))).toHaveLength(events.length);
+      });
 
-  test("finds the order's number in every message, whichever event of the order comes first", async () => {
-    const broker = await start();
-    await publish(broker, event("shipment.dispatched", parcel("o-1")));
-    const [item] = await listed(broker, (all) => expect(all).toHaveLength(1));
-    expect(item?.subject).toBe("On its way: your order M-7K2P-9QXD");
-  });
+      test("gets one notification when two copies of an event are handled at the same moment", async () => {
+        const broker = await start();
+        const envelope = received("o-1");
+        await Promise.all([redeliver(broker, envelope), redeliver(broker, envelope), redeliver(broker, envelope)]);
+        await listed(broker, allSent(1));
+      });
 
-  test("lists only his own notifications, newest first, page by page", async () => {
-    const broker = await start();
-    for (const orderId of ["o-1", "o-2", "o-3", "o-4", "o-5"]) {
-      await publish(broker, received(orderId));
-      await listed(broker, (items) => expect(items.some((item) => item.orderId === orderId)).toBe(true));
-      // The first three at the same millisecond: the order of equals must not lose any of them at a page's end.
-      if (orderId >= "o-3") clock.advance(1);
+      test("finds the order's number in every message, whichever event of the order comes first", async () => {
+        const broker = await start();
+        await publish(broker, event("shipment.dispatched", parcel("o-1")));
+        const [item] = await listed(broker, (all) => expect(all).toHaveLength(1));
+        expect(item?.subject).toBe("On its way: your order M-7K2P-9QXD");
+      });
+
+      test("lists only his own notifications, newest first, page by page", async () => {
+        const broker = await start();
+        for (const orderId of ["o-1", "o-2", "o-3", "o-4", "o-5"]) {
+          await publish(broker, received(orderId));
+          await listed(broker, (items) => expect(items.some((item) => item.orderId === orderId)).toBe(true));
+          // The first three at the same millisecond: the order of equals must not lose any of them at a page's end.
+          if (orderId >= "o-3") clock.advance(1);
+        }
+        await publish(broker, event("user.registered", { customer: { ...ada, id: "u-bob" } }));
+        await eventually(async () => expect(await list(broker, "u-bob")).toHaveLength(1));
+
+        const pages: Notification[][] = [];
+        let cursor: string | undefined;
+        do {
+          const params = { userId: ada.id, limit: 2, ...(cursor === undefined ? {} : { cursor }) };
+          const page = await broker.call<{ items: Notification[]; nextCursor: string | null }, object>(
+            "v1.notifications.list",
+            params,
+          );
+          pages.push(page.items);
+          cursor = page.nextCursor ?? undefined;
+        } while (cursor !== undefined);
+
+        expect(pages.map((items) => items.length)).toEqual([2, 2, 1]);
+        const orderIds = pages.flat().map(({ orderId }) => orderId);
+        expect(orderIds.slice(0, 2)).toEqual(["o-5", "o-4"]);
+        expect(orderIds.slice(2).sort()).toEqual(["o-1", "o-2", "o-3"]);
+        expect(await list(broker, "u-nobody")).toEqual([]);
+        await expect(broker.call("v1.notifications.list", { userId: ada.id, cursor: "nonsense" })).rejects.toMatchObject({
+          type: "INVALID_CURSOR",
+        });
+      });
+    });
+
+    describe("preferences", () => {
+      const quiet: Preferences = { email: { shipping: false, account: false } };
+
+      test("everything is on until switched off, and stays as set over a restart", async () => {
+        const first = await start();
+        expect(await first.call("v1.notifications.getPreferences", { userId: ada.id })).toEqual({
+          email: { shipping: true, account: true },
+        });
+        for (const repeat of [1, 2]) {
+          const answer = await first.call("v1.notifications.setPreferences", { userId: ada.id, preferences: quiet });
+          expect({ repeat, answer }).toEqual({ repeat, answer: quiet });
+        }
+        await stop(first);
+        const second = await start();
+        expect(await second.call("v1.notifications.getPreferences", { userId: ada.id })).toEqual(quiet);
+        expect(await second.call("v1.notifications.getPreferences", { userId: "u-bob" })).not.toEqual(quiet);
+      });
+
+      test("what is not wanted is recorded and never sent; what is owed is sent all the same", async () => {
+        const broker = await start();
+        await broker.call("v1.notifications.setPreferences", { userId: ada.id, preferences: quiet });
+        await publish(broker, ...everyEvent("o-1"));
+        const items = await listed(broker, (all) => {
+          expect(all).toHaveLength(EVERY_TEMPLATE.length);
+          expect(all.filter(({ status }) => status === "sent")).toHaveLength(6);
+        });
+        const suppressed = items.filter(({ status }) => status === "suppressed");
+        expect(suppressed.map(({ template }) => template).sort()).toEqual([
+          "shipment-delivered",
+          "shipment-dispatched",
+          "welcome",
+        ]);
+        expect(suppressed.map(({ sentAt }) => sentAt)).toEqual([null, null, null]);
+        expect(await readdir(join(dataDir, "mail"))).toHaveLength(6);
+      });
+    });
+
+    describe("the queue", () => {
+      const inStore = async (count: number) => {
+        const broker = await start();
+        const service = broker.getLocalService("v1.notifications") as unknown as NotificationStore;
+        const events = Array.from({ length: count }, (_, index) => received(`o-${index}`));
+        // Due when the service's own sender is not looking.
+        const now = clock.now() + HOUR_MS;
+        const circumstances = { preferences: DEFAULT_PREFERENCES, shop: "Molecart", now };
+        for (const { id, data } of events) {
+          const occurrence = { id, type: "order.created", data } as Occurrence;
+          await service.documents.insertMany(notificationsOf(occurrence, circumstances));
+        }
+        return { queue: queueIn(service.documents), other: queueIn(service.documents), documents: service.documents, now };
+      };
+
+      test("gives each notification to one of the senders that ask at the same moment", async () => {
+        const { queue, other, now } = await inStore(20);
+        const claims = await Promise.all([queue, other, queue, other].map((one) => one.claim(now, now + 60_000, 20)));
+        const ids = claims.flat().map(({ _id }) => _id);
+        expect(ids).toHaveLength(20);
+        expect(new Set(ids).size).toBe(20);
+        expect(claims.flat().every(({ attempts, nextAttemptAt }) => attempts === 1 && nextAttemptAt === now + 60_000)).toBe(true);
+      });
+
+      test("gives it to another one when the lease is over; what the first one says of its failure then counts no more", async () => {
+        const { queue, other, documents, now } = await inStore(1);
+        const [first] = await queue.claim(now, now + 60_000, 1);
+        expect(await other.claim(now + 59_999, now + 120_000, 1)).toEqual([]);
+        const [second] = await other.claim(now + 60_000, now + 120_000, 1);
+        expect(second).toMatchObject({ _id: first!._id, attempts: 2, firstAttemptAt: now, nextAttemptAt: now + 120_000 });
+        await queue.setFailure(first!, { status: "failed" }, "too late");
+        expect(await documents.get(first!._id)).toMatchObject({ status: "queued", lastError: null });
+        // Handed over is handed over, whoever did it.
+        await queue.setSent(first!, now);
+        await other.setFailure(second!, { status: "failed" }, "no");
+        expect(await documents.get(first!._id)).toMatchObject({ status: "sent", lastError: null });
+        expect(await other.claim(now + HOUR_MS, now + HOUR_MS, 1)).toEqual([]);
+      });
+
+      test("keeps it from a sender that has seen it when it was just being claimed", async () => {
+        const { queue, documents, now } = await inStore(1);
+        const inHand = await queue.claim(now, now + 60_000, 1);
+        expect(inHand).toHaveLength(1);
+        const late = { find: async () => inHand, updateOne: documents.updateOne.bind(documents) } as unknown as typeof documents;
+        expect(await queueIn(late).claim(now, now + 60_000, 1)).toEqual([]);
+      });
+    });
+  });
+}
+
+describeWith(["mongo", "nats"], "Brokers with one queue of notifications", () => {
+  test("send each message once between them", async () => {
+    const nats = await startNats({ jetstream: true });
+    try {
+      const shared = {
+        ...mongoSettings("notifications"),
+        NATS_URL: nats.url,
+        NAMESPACE: `test-${newId()}`,
+        NOTIFICATIONS_TRANSPORT: "files",
+      };
+      const folders = ["one", "two"].map((name) => join(dataDir, name));
+      const [first] = await Promise.all(folders.map((folder) => start({ ...shared, NODE_ID: folder, DATA_DIR: folder })));
+      const events = Array.from({ length: 100 }, (_, i) => received(`o-${i}`));
+      for (let i = 0; i < events.length; i += 5) await publish(first!, ...events.slice(i, i + 5));
+      await listed(first!, allSent(events.length));
+      const sent = await Promise.all(folders.map((folder) => readdir(join(folder, "mail")).catch(() => [])));
+      expect(sent.flat()).toHaveLength(events.length);
+      expect(new Set(sent.flat()).size).toBe(events.length);
+    } finally {
+      await Promise.all(brokers.splice(0).map((broker) => broker.stop()));
+      await nats.stop();
     }
-    await publish(broker, event("user.registered", { customer: { ...ada, id: "u-bob" } }));
-    await eventually(async () => expect(await list(broker, "u-bob")).toHaveLength(1));
-
-    const pages: Notification[][] = [];
-    let cursor: string | undefined;
-    do {
-      const params = { userId: ada.id, limit: 2, ...(cursor === undefined ? {} : { cursor }) };
-      const page = await broker.call<{ items: Notification[]; nextCursor: string | null }, object>(
-        "v1.notifications.list",
-        params,
-      );
-      pages.push(page.items);
-      cursor = page.nextCursor ?? undefined;
-    } while (cursor !== undefined);
-
-    expect(pages.map((items) => items.length)).toEqual([2, 2, 1]);
-    const orderIds = pages.flat().map(({ orderId }) => orderId);
-    expect(orderIds.slice(0, 2)).toEqual(["o-5", "o-4"]);
-    expect(orderIds.slice(2).sort()).toEqual(["o-1", "o-2", "o-3"]);
-    expect(await list(broker, "u-nobody")).toEqual([]);
-    await expect(broker.call("v1.notifications.list", { userId: ada.id, cursor: "nonsense" })).rejects.toMatchObject({
-      type: "INVALID_CURSOR",
-    });
-  });
-});
-
-describe("preferences", () => {
-  const quiet: Preferences = { email: { shipping: false, account: false } };
-
-  test("everything is on until switched off, and stays as set over a restart", async () => {
-    const first = await start();
-    expect(await first.call("v1.notifications.getPreferences", { userId: ada.id })).toEqual({
-      email: { shipping: true, account: true },
-    });
-    for (const repeat of [1, 2]) {
-      const answer = await first.call("v1.notifications.setPreferences", { userId: ada.id, preferences: quiet });
-      expect({ repeat, answer }).toEqual({ repeat, answer: quiet });
-    }
-    await stop(first);
-    const second = await start();
-    expect(await second.call("v1.notifications.getPreferences", { userId: ada.id })).toEqual(quiet);
-    expect(await second.call("v1.notifications.getPreferences", { userId: "u-bob" })).not.toEqual(quiet);
-  });
-
-  test("what is not wanted is recorded and never sent; what is owed is sent all the same", async () => {
-    const broker = await start();
-    await broker.call("v1.notifications.setPreferences", { userId: ada.id, preferences: quiet });
-    await publish(broker, ...everyEvent("o-1"));
-    const items = await listed(broker, (all) => {
-      expect(all).toHaveLength(EVERY_TEMPLATE.length);
-      expect(all.filter(({ status }) => status === "sent")).toHaveLength(6);
-    });
-    const suppressed = items.filter(({ status }) => status === "suppressed");
-    expect(suppressed.map(({ template }) => template).sort()).toEqual(["shipment-delivered", "shipment-dispatched", "welcome"]);
-    expect(suppressed.map(({ sentAt }) => sentAt)).toEqual([null, null, null]);
-    expect(await readdir(join(dataDir, "mail"))).toHaveLength(6);
   });
 });
 
@@ -288,46 +385,6 @@ describe("without a mail server", () => {
     expect(source).toContain("Subject: We have received your order M-7K2P-9QXD\r\n");
     expect(source).toContain("112.93 EUR");
     expect(item!.body).toContain("112.93 EUR");
-  });
-});
-
-describe("the queue", () => {
-  const inStore = async (count: number) => {
-    const broker = await start();
-    const service = broker.getLocalService("v1.notifications") as unknown as NotificationStore;
-    const events = Array.from({ length: count }, (_, index) => received(`o-${index}`));
-    // Due when the service's own sender is not looking.
-    const now = clock.now() + HOUR_MS;
-    const circumstances = { preferences: DEFAULT_PREFERENCES, shop: "Molecart", now };
-    for (const { id, data } of events) {
-      const occurrence = { id, type: "order.created", data } as Occurrence;
-      await service.documents.insertMany(notificationsOf(occurrence, circumstances));
-    }
-    return { queue: queueIn(service.documents), other: queueIn(service.documents), documents: service.documents, now };
-  };
-
-  test("gives each notification to one of the senders that ask at the same moment", async () => {
-    const { queue, other, now } = await inStore(20);
-    const claims = await Promise.all([queue, other, queue, other].map((one) => one.claim(now, now + 60_000, 20)));
-    const ids = claims.flat().map(({ _id }) => _id);
-    expect(ids).toHaveLength(20);
-    expect(new Set(ids).size).toBe(20);
-    expect(claims.flat().every(({ attempts, nextAttemptAt }) => attempts === 1 && nextAttemptAt === now + 60_000)).toBe(true);
-  });
-
-  test("gives it to another one when the lease is over; what the first one says of its failure then counts no more", async () => {
-    const { queue, other, documents, now } = await inStore(1);
-    const [first] = await queue.claim(now, now + 60_000, 1);
-    expect(await other.claim(now + 59_999, now + 120_000, 1)).toEqual([]);
-    const [second] = await other.claim(now + 60_000, now + 120_000, 1);
-    expect(second).toMatchObject({ _id: first!._id, attempts: 2, firstAttemptAt: now, nextAttemptAt: now + 120_000 });
-    await queue.setFailure(first!, { status: "failed" }, "too late");
-    expect(await documents.get(first!._id)).toMatchObject({ status: "queued", lastError: null });
-    // Handed over is handed over, whoever did it.
-    await queue.setSent(first!, now);
-    await other.setFailure(second!, { status: "failed" }, "no");
-    expect(await documents.get(first!._id)).toMatchObject({ status: "sent", lastError: null });
-    expect(await other.claim(now + HOUR_MS, now + HOUR_MS, 1)).toEqual([]);
   });
 });
 

@@ -26,10 +26,11 @@ for (const { world: name, servers, open } of worlds) {
     let cart: { sku: string; quantity: number }[];
     let price: number;
     let parcelStops: boolean;
+    let lookIntoCart: () => Promise<void>;
     let key = 0;
 
     const fakes = (): ServiceSchema[] => [
-      { name: "carts", version: 1, actions: { lines: () => ({ lines: cart }) } },
+      { name: "carts", version: 1, actions: { lines: () => lookIntoCart().then(() => ({ lines: cart })) } },
       {
         name: "products",
         version: 1,
@@ -103,6 +104,7 @@ for (const { world: name, servers, open } of worlds) {
     beforeEach(async () => {
       cart = [{ sku: "A", quantity: 2 }];
       price = 1_000;
+      lookIntoCart = async () => {};
       parcelStops = true;
       clock = new ManualClock();
       stage = await openStage({
@@ -197,6 +199,23 @@ for (const { world: name, servers, open } of worlds) {
       expect(new Set(orders.map(({ id }) => id)).size).toBe(1);
       expect(await stage.database.db.selectFrom("orders").selectAll().execute()).toHaveLength(1);
       expect(await sentTypes(orders[0] as Order)).toEqual(["order.created"]);
+    });
+
+    test("answers the order to a copy of its request that is so slow that the cart is empty by then", async () => {
+      const body = request();
+      const looked = Promise.withResolvers<void>();
+      const emptied = Promise.withResolvers<void>();
+      lookIntoCart = () => {
+        looked.resolve();
+        return emptied.promise;
+      };
+      const copy = stage.call("v1.orders.create", body);
+      await looked.promise;
+      lookIntoCart = async () => {};
+      const order = await stage.call("v1.orders.create", body);
+      cart = [];
+      emptied.resolve();
+      expect(await copy).toEqual(order);
     });
 
     test("confirms a reserved and paid order once, and says so once", async () => {

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import type { ActionName, ActionParams, ActionResult, EventName } from "@molecart/mixins/contracts/index.ts";
 import { type NewProduct, Product, type SearchParams } from "@molecart/mixins/contracts/products.ts";
 import type { DocumentStoreProps } from "@molecart/mixins/document-store.mixin.ts";
@@ -348,11 +348,9 @@ test("The demo shop is not put into a served catalogue", async () => {
 
 describeWith(["mongo", "nats"], "Brokers with one catalogue", () => {
   const closing: (() => Promise<unknown>)[] = [];
-  afterAll(async () => {
-    for (const close of closing.reverse()) await close();
-  });
+  let [writing, listening, looking] = [] as ServiceBroker[] as [ServiceBroker, ServiceBroker, ServiceBroker];
 
-  test("show each other's changes: told of at once, and found where a message was lost", async () => {
+  beforeAll(async () => {
     const [, mongo] = documentStores;
     const nats = await startNats({ jetstream: true });
     closing.push(() => nats.stop());
@@ -370,11 +368,45 @@ describeWith(["mongo", "nats"], "Brokers with one catalogue", () => {
       await node.start();
       return node;
     };
-    const [writing, listening, looking] = await Promise.all([
+    [writing, listening, looking] = await Promise.all([
       startNode("writing", 3_600),
       startNode("listening", 3_600),
       startNode("looking", 1),
     ]);
+    await eventually(() => {
+      const [list] = writing.registry.getEventList({ withEndpoints: true }).filter(({ name }) => name === "products.changed");
+      expect(list?.endpoints).toHaveLength(3);
+    });
+  });
+  afterAll(async () => {
+    for (const close of closing.reverse()) await close();
+  });
+
+  test("give a slug and a SKU to one product, and tell of it once", async () => {
+    const told: string[] = [];
+    await runtimeOf(looking).bus.subscribe({
+      service: "test",
+      event: "product.created",
+      concurrency: 16,
+      async onDelivery(delivery) {
+        told.push((delivery.message as Envelope).aggregateId);
+        delivery.ack();
+      },
+    });
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 20 }, (_, i) => {
+        const same = i < 10 ? { slug: "race" } : { variants: [variant(`R-${i}`), variant("RACE")] };
+        return call(i % 2 === 0 ? writing : listening, "v1.products.create", request(`R-${i}`, { status: "draft", ...same }));
+      }),
+    );
+    const created = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value.id] : []));
+    const refusals = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason.type] : []));
+    expect(created).toHaveLength(2);
+    expect(refusals.toSorted()).toEqual([...Array(9).fill("SKU_TAKEN"), ...Array(9).fill("SLUG_TAKEN")]);
+    await eventually(() => expect(told.toSorted()).toEqual(created.toSorted()));
+  });
+
+  test("show each other's changes: told of at once, and found where a message was lost", async () => {
     // A broker prefers its own service, so an answer says what this broker shows.
     const shownBy = async (node: ServiceBroker, productId: string) => [
       (await call(node, "v1.products.search", { limit: 10 })).total,

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { isoTime, ManualClock } from "@molecart/mixins/lib/clock.ts";
+import { Unavailable } from "@molecart/mixins/lib/errors.ts";
 import type { ChannelAdapter } from "../../../../services/notifications/channels/channel.ts";
 import type { NotificationDocument } from "../../../../services/notifications/notification.document.ts";
 import { type Queue, Sender } from "../../../../services/notifications/notification.sender.ts";
@@ -181,6 +182,23 @@ describe("a sender", () => {
     clock.advance(60_000);
     sender.wake();
     await waitFor(() => queue.only().status === "sent");
+  });
+
+  test("does not send again what it could not note as sent because the store was away for a moment", async () => {
+    const [queue, clock, channel] = [new MemoryQueue(), new ManualClock(), new FakeChannel()];
+    const setSent = queue.setSent.bind(queue);
+    let outages = 2;
+    queue.setSent = (notification, now) =>
+      outages-- > 0 ? Promise.reject(new Unavailable("the store")) : setSent(notification, now);
+    queue.add(queued("e-1", clock.now()));
+    const sentAt = isoTime(clock.now());
+    start(queue, channel, clock);
+    await waitFor(() => channel.delivered.length === 1);
+    clock.advance(10_000);
+    await waitFor(() => queue.only().status === "sent");
+    expect(queue.only().sentAt).toBe(sentAt);
+    clock.advance(HOUR_MS);
+    expect(channel.attempts).toBe(1);
   });
 
   test("stopped, it ends what it has in hand and closes its channels", async () => {
