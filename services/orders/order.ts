@@ -23,13 +23,15 @@ export type Trigger =
  *  is a repeat, or it comes too late, and then its sender undoes it when it hears of the cancellation.
  *
  *  Events of different services overtake each other: a payment implies the reservation that it was made for, a refund
- *  the payment, a delivery the dispatch. `payment.refunded` is a trigger only when all of the money is back. */
+ *  and a dispatch the payment, a delivery the dispatch. `payment.refunded` is a trigger only when all of the money is back. */
 export const transitions: Record<OrderStatus, Partial<Record<Trigger, readonly OrderStatus[]>>> = {
   pending: {
     "stock.reserved": ["reserved"],
     "stock.rejected": ["cancelled"],
     "payment.completed": ["reserved", "paid", "confirmed"],
     "payment.refunded": ["reserved", "paid", "confirmed", "refunded"],
+    "shipment.dispatched": ["reserved", "paid", "confirmed", "shipped"],
+    "shipment.delivered": ["reserved", "paid", "confirmed", "shipped", "delivered"],
     "payment.failed": ["cancelled"],
     "payment.overdue": ["cancelled"],
     "reservation.expired": ["cancelled"],
@@ -38,6 +40,8 @@ export const transitions: Record<OrderStatus, Partial<Record<Trigger, readonly O
   reserved: {
     "payment.completed": ["paid", "confirmed"],
     "payment.refunded": ["paid", "confirmed", "refunded"],
+    "shipment.dispatched": ["paid", "confirmed", "shipped"],
+    "shipment.delivered": ["paid", "confirmed", "shipped", "delivered"],
     "payment.failed": ["cancelled"],
     "payment.overdue": ["cancelled"],
     "reservation.expired": ["cancelled"],
@@ -54,7 +58,8 @@ export const transitions: Record<OrderStatus, Partial<Record<Trigger, readonly O
   shipped: { "shipment.delivered": ["delivered"], "payment.refunded": ["refunded"] },
   delivered: { "payment.refunded": ["refunded"] },
   cancelled: { "payment.refunded": ["refunded"] },
-  refunded: {},
+  // All the money went back while shipping was asked to stop the parcel: it has stopped, and the goods must hear of it.
+  refunded: { "parcel.stopped": ["cancelled", "refunded"] },
 };
 
 /** The states to run through, in order; empty when there is nothing to do. */

@@ -567,6 +567,58 @@ test("a cancellation answers 202 with the order, and says who asks", async () =>
   });
 });
 
+describe("refunds and returns", () => {
+  const refund = {
+    id: "refund-1",
+    orderId: "order-1",
+    amount: { amount: 100, currency: "EUR" },
+    reason: "late",
+    status: "pending",
+  };
+  const request = { id: "return-1", orderId: "order-1", status: "requested" };
+  const lines = [{ sku: "A", quantity: 1 }];
+
+  test("staff refunds a part under a key of its own choice, or under a new one", async () => {
+    answers.set("v1.payments.refund", () => refund);
+    const headers = await bearer({ roles: ["staff"] });
+    const body = { amount: refund.amount, reason: "late" };
+    const keyed = { headers: { ...headers, "idempotency-key": "key-1" }, body };
+    expect(await api("POST", "/admin/orders/order-1/refunds", keyed)).toMatchObject({ status: 202, body: { refund } });
+    const viewer = { userId: "ada", roles: ["staff"] };
+    expect(meshCalls()[0]?.params).toEqual({ orderId: "order-1", viewer, idempotencyKey: "key-1", ...body });
+    for (const _ of [1, 2]) await api("POST", "/admin/orders/order-1/refunds", { headers, body: { reason: "all" } });
+    const keys = meshCalls().map(({ params }) => (params as { idempotencyKey: string }).idempotencyKey);
+    expect(new Set(keys).size).toBe(3);
+  });
+
+  test("a customer announces a return and cannot refund, receive or reject", async () => {
+    answers.set("v1.orders.requestReturn", () => request);
+    const headers = await bearer();
+    const reply = await api("POST", "/orders/order-1/returns", { headers, body: { lines, reason: "too bright" } });
+    expect(reply).toMatchObject({ status: 202, body: { return: request } });
+    for (const [path, body] of [
+      ["/admin/orders/order-1/refunds", { reason: "mine" }],
+      ["/admin/returns/return-1/receive", { lines: lines.map((line) => ({ ...line, restock: true })) }],
+      ["/admin/returns/return-1/reject", { reason: "worn" }],
+    ] as const)
+      expect((await api("POST", path, { headers, body })).status).toBe(403);
+    expect(meshCalls()).toHaveLength(1);
+  });
+
+  test("staff receives a return with a decision on each line", async () => {
+    answers.set("v1.orders.receiveReturn", () => ({ ...request, status: "received" }));
+    const headers = await bearer({ roles: ["staff"] });
+    const path = "/admin/returns/return-1/receive";
+    expect((await api("POST", path, { headers, body: { lines } })).status).toBe(422);
+    const decided = lines.map((line) => ({ ...line, restock: false }));
+    expect(await api("POST", path, { headers, body: { lines: decided } })).toMatchObject({
+      status: 202,
+      body: { return: { status: "received" } },
+    });
+    expect(meshCalls()[0]?.params).toEqual({ returnId: "return-1", lines: decided });
+  });
+});
+
 describe("answers of several parts", () => {
   const fails = () => {
     throw new Error("away");

@@ -739,7 +739,9 @@ for (const { world: name, servers, open } of worlds) {
           type: "refund.succeeded",
           data: { idempotencyKey: made?.idempotency_key, refundId: made?.refund_id },
         };
-        await Promise.all([actors.webhook(event), actors.webhook(event), actors.webhook({ ...event, id: `evt_${newId()}` })]);
+        const again = { ...event, id: `evt_${newId()}` };
+        const answers = await Promise.all([actors.webhook(event), actors.webhook(event), actors.webhook(again)]);
+        expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
         await isPaidBack(orderId, 600);
         await actors.noJobsOf(orderId);
         expect(await refundEvents(orderId)).toMatchObject([{ refundId: id }]);

@@ -129,6 +129,21 @@ describe("Races between services", () => {
   const shipmentOf = ({ id }: Order): Promise<Shipment> => shop.call("v1.shipping.getByOrder", { orderId: id, viewer: staff });
   const reaches = (order: Order, status: Order["status"]) =>
     eventually(async () => expect(await statusOf(order)).toBe(status), { describe: `order to be ${status}` });
+  /** Orders' calls to shipping wait until the gate is opened. */
+  const holdParcelStops = () => {
+    const orders = shop.broker.getLocalService("v1.orders") as unknown as { call: typeof shop.call };
+    const { call } = orders;
+    let gate = (): void => {};
+    const opened = new Promise<void>((resolve) => {
+      gate = resolve;
+    });
+    orders.call = (async (name: "v1.shipping.cancel", params: { orderId: string }) => {
+      await opened;
+      orders.call = call;
+      return call.call(orders, name, params);
+    }) as typeof shop.call;
+    return { gate };
+  };
   const place = () => shop.place([{ sku: "LAMP", quantity: 1 }]);
 
   test.each([
@@ -177,6 +192,22 @@ describe("Races between services", () => {
     await shop.settle();
     await shop.audit(new Map([["LAMP", 1_000]]));
     expect(ends.size).toBeGreaterThan(0);
+  });
+
+  test("a parcel that is stopped while staff refunds everything gives its units back", async () => {
+    for (let round = 0; round < 6; round++) {
+      const order = await place();
+      await reaches(order, "confirmed");
+      const refund = { orderId: order.id, viewer: staff, idempotencyKey: newId(), reason: "sorry" };
+      const { gate } = holdParcelStops();
+      await shop.call("v1.orders.cancel", { orderId: order.id, viewer, reason: "changed my mind" });
+      await shop.call("v1.payments.refund", refund);
+      await reaches(order, "refunded");
+      gate();
+      await eventually(async () => expect((await shipmentOf(order)).status).toBe("cancelled"));
+    }
+    await shop.settle();
+    await shop.audit(new Map([["LAMP", 1_000]]));
   });
 
   test("refunds by staff, the customer's cancellation and returns never pay back more than was paid", async () => {
