@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { BrokerOptions } from "moleculer";
 import { ErrorRegenerator } from "./error-regenerator.ts";
+import { faults } from "./faults.ts";
 import type { Clock } from "./lib/clock.ts";
 import { systemClock } from "./lib/clock.ts";
 import { type Environment, readEnvironment } from "./lib/config.ts";
@@ -12,7 +13,7 @@ import { healthServer } from "./middlewares/health-server.ts";
 import { storeOutages } from "./middlewares/store-outages.ts";
 
 /** The framework's settings for a broker, from the environment. A fresh object for each broker: the framework changes it. */
-export const brokerOptions = (env: Environment = process.env, clock: Clock = systemClock): BrokerOptions => {
+export const brokerOptions = (env: Environment = process.env, clock: Clock = faults.clock ?? systemClock): BrokerOptions => {
   const read = readEnvironment(env);
   const natsUrl = read.url("NATS_URL", ["nats", "tls"]);
   const embedded = natsUrl === undefined;

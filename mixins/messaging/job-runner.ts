@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Database } from "../database/database.ts";
 import type { MessagingTables } from "../database/messaging.table.ts";
+import { faults } from "../faults.ts";
 import { type Backoff, delayMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type Correlation, newTraceparent, withCorrelation } from "../lib/correlation.ts";
@@ -126,18 +127,22 @@ export class JobRunner<DB extends MessagingTables> {
     const { handlers, transaction, onError } = this.#options;
     const handler = handlers[row.kind] as JobHandler<SqlWork<DB>>;
     try {
+      faults.crashPoint?.("job.claimed");
       await handler.handler({
         id: row.id,
         kind: row.kind,
         aggregateId: row.aggregate_id,
         data: row.data as never,
         attempt: row.attempts,
-        complete: (run) =>
-          transaction(async (work) => {
+        complete: (run) => {
+          faults.crashPoint?.("job.before-complete");
+          return transaction(async (work) => {
             const { rows } = await sql`delete from job where id = ${row.id} returning id`.execute(work.trx);
             return rows.length === 0 ? undefined : run(work);
-          }),
+          });
+        },
       });
+      faults.crashPoint?.("job.completed");
     } catch (error) {
       onError(error, row);
       await this.#postpone(row, error, delayMs(handler.backoff ?? DEFAULT_BACKOFF, row.attempts)).catch((e) => onError(e, row));

@@ -3,6 +3,7 @@ import type { HistoryEntry, Order, OrderStatus } from "@molecart/mixins/contract
 import { isUniqueViolation } from "@molecart/mixins/database/database-errors.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import type { DatabaseProps } from "@molecart/mixins/database.mixin.ts";
+import { faults } from "@molecart/mixins/faults.ts";
 import type { Call } from "@molecart/mixins/implement.ts";
 import { NotYet } from "@molecart/mixins/lib/errors.ts";
 import { newId, newNumber } from "@molecart/mixins/lib/ids.ts";
@@ -41,7 +42,9 @@ export const createOrder = async (desk: OrderDesk, params: ActionParams<"v1.orde
 
   const lines = await quoteCart(desk.call, `user:${customer.id}`);
   try {
-    return await desk.transaction((work) => acceptOrder(work, desk, params, request, hash, lines));
+    const order = await desk.transaction((work) => acceptOrder(work, desk, params, request, hash, lines));
+    faults.crashPoint?.("order.accepted-before-answer");
+    return order;
   } catch (error) {
     // The same key at the same moment: the other request has won, and its answer is ours.
     const winner = isUniqueViolation(error) ? await answerOf(desk, customer.id, idempotencyKey, hash) : undefined;

@@ -14,6 +14,7 @@ import { maySee, toPayment } from "./payment.ts";
 import { PROVIDER_LEASE_MS, paymentsConfig } from "./payments.config.ts";
 import type { PaymentProvider } from "./provider.ts";
 import { paymentRoutes } from "./routes.http.ts";
+import { withFaults } from "./sandbox.faults.ts";
 import { type SandboxProvider, sandboxProvider } from "./sandbox.provider.ts";
 import { sandboxWebhookSecret } from "./sandbox.secret.ts";
 
@@ -49,7 +50,7 @@ export default implement(payments, {
       const { provider } = this.config;
       switch (provider) {
         case "sandbox":
-          return this.sandbox();
+          return withFaults(this.sandbox());
         default:
           return provider satisfies never;
       }
