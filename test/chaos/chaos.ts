@@ -12,6 +12,7 @@ const { values } = parseArgs({
     orders: { type: "string", default: "300" },
     minutes: { type: "string", default: "2" },
     rate: { type: "string", default: "15" },
+    kinds: { type: "string" },
     keep: { type: "boolean", default: false },
     json: { type: "string" },
     help: { type: "boolean", default: false },
@@ -20,7 +21,7 @@ const { values } = parseArgs({
 
 if (values.help) {
   console.log(`npm run chaos -- [--world served|embedded] [--seed text] [--orders 300] [--minutes 2] [--rate 15 (faults per minute)]
-                 [--keep (logs and data also of a good run)] [--json file]`);
+                 [--kinds "kill broker,kill server"] [--keep (logs and data also of a good run)] [--json file]`);
   process.exit(0);
 }
 
@@ -47,6 +48,7 @@ const report = await runChaos({
   orders: Math.round(number("orders")),
   minutes: number("minutes"),
   rate: number("rate"),
+  kinds: values.kinds?.split(","),
   keep: values.keep,
   say: (line) => console.log(line),
 });

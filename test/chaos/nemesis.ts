@@ -11,6 +11,8 @@ export interface Death {
   at: number;
   who: string;
   kind: FaultKind;
+  /** Something else that orders need was down or frozen at that moment too. */
+  notAlone: boolean;
 }
 
 export interface NemesisOptions {
@@ -141,7 +143,9 @@ export class Nemesis {
   }
 
   #died(who: string, kind: FaultKind): void {
-    this.deaths.push({ at: performance.now(), who, kind });
+    const others = this.#options.world.brokers.filter(({ process }) => process.name !== who);
+    const notAlone = this.#busy.size > (this.#busy.has(who) ? 1 : 0) || others.some(({ process }) => !process.isUp);
+    this.deaths.push({ at: performance.now(), who, kind, notAlone });
   }
 
   #member(name: string): Member {

@@ -21,6 +21,8 @@ export interface Target {
   services: readonly string[];
   /** Nobody else runs its services: an orchestrator brings it back at once. */
   alone: boolean;
+  /** The servers that it has connections to. */
+  servers: readonly string[];
 }
 
 export interface PlanOptions {
@@ -29,6 +31,8 @@ export interface PlanOptions {
   faults: number;
   brokers: readonly Target[];
   servers: readonly string[];
+  /** Only these. */
+  kinds?: readonly string[] | undefined;
 }
 
 /** Services whose state is in SQL: they have a relay and jobs. */
@@ -51,7 +55,7 @@ const downtime = (random: Random, alone: boolean): number => Math.round(random.b
 
 const whole = (random: Random, min: number, max: number): number => Math.round(random.between(min, max));
 
-export const planOf = ({ seed, durationMs, faults, brokers, servers }: PlanOptions): Fault[] => {
+export const planOf = ({ seed, durationMs, faults, brokers, servers, kinds: wanted }: PlanOptions): Fault[] => {
   const random = seeded(seed);
   const anyBroker = random.deck(brokers);
   const anySaga = random.deck(brokers.filter(runs(SAGA)));
@@ -59,7 +63,7 @@ export const planOf = ({ seed, durationMs, faults, brokers, servers }: PlanOptio
   const anyOrders = random.deck(brokers.filter(runs(["orders"])));
   const anyPayments = random.deck(brokers.filter(runs(["payments"])));
   const anyServer = random.deck(servers);
-  const links = brokers.flatMap((broker) => servers.map((server) => ({ broker: broker.name, server })));
+  const links = brokers.flatMap(({ name, servers: own }) => own.map((server) => ({ broker: name, server })));
   const anyLink = random.deck(links);
   const anyPoint = random.deck(CRASH_POINTS);
 
@@ -137,7 +141,7 @@ export const planOf = ({ seed, durationMs, faults, brokers, servers }: PlanOptio
         "clock jump",
         "provider",
       ];
-  const anyKind = random.deck(kinds);
+  const anyKind = random.deck(wanted === undefined ? kinds : kinds.filter((kind) => wanted.includes(kind)));
   const spacing = durationMs / faults;
   return Array.from({ length: faults }, (_, index) => ({
     ...make[anyKind()](),

@@ -1,3 +1,4 @@
+import { availableParallelism, loadavg } from "node:os";
 import type { VerifyReport } from "@molecart/mixins/verify/report.ts";
 import { outcomeOf, type Tracked } from "./customers.ts";
 import type { Death } from "./nemesis.ts";
@@ -15,6 +16,8 @@ export interface ChaosReport {
   world: string;
   seed: string;
   seconds: number;
+  /** Of the machine while it ran, by the minute: at the end, over 1 and 5 minutes, and how many cores there are. */
+  load: { cores: number; last1: number; last5: number };
   /** The verdict: verify is clean and no customer has seen what must not happen. */
   ok: boolean;
   faults: Record<string, { planned: number; done: number }>;
@@ -52,13 +55,13 @@ const counts = (names: readonly string[]): Record<string, number> => {
 
 const acceptsAgain = (deaths: readonly Death[], tracked: readonly Tracked[]): Record<string, Spread> => {
   const kinds: Record<string, number[]> = {};
-  for (const { at, who, kind } of deaths) {
+  for (const { at, who, kind, notAlone } of deaths) {
     const answers = tracked
       .filter(({ sentAt, acceptedAt }) => sentAt !== undefined && sentAt >= at && acceptedAt !== undefined)
       .map(({ acceptedAt }) => acceptedAt as number);
     // After the last order nobody asks any more.
     if (answers.length === 0) continue;
-    const name = kind === "kill server" ? `kill ${who}` : kind;
+    const name = `${kind === "kill server" ? `kill ${who}` : kind}${notAlone ? ", others down" : ""}`;
     kinds[name] = [...(kinds[name] ?? []), Math.min(...answers) - at];
   }
   return Object.fromEntries(Object.entries(kinds).map(([name, durations]) => [name, spread(durations)]));
@@ -100,6 +103,7 @@ export const reportOf = (observed: Observed): ChaosReport => {
     world,
     seed,
     seconds: Math.round(seconds),
+    load: { cores: availableParallelism(), last1: round(loadavg()[0]), last5: round(loadavg()[1]) },
     ok: offences.length === 0 && verify?.ok === true,
     faults: Object.fromEntries(
       Object.entries(planned).map(([kind, count]) => [kind, { planned: count, done: happened[kind] ?? 0 }]),
@@ -124,6 +128,8 @@ export const reportOf = (observed: Observed): ChaosReport => {
   };
 };
 
+const round = (load = 0): number => Math.round(load * 10) / 10;
+
 const row = (name: string, ...cells: (string | number)[]): string =>
   `  ${name.padEnd(44)}${cells.map((cell) => String(cell).padStart(9)).join("")}`;
 
@@ -132,7 +138,7 @@ const spreadRow = (name: string, { count, p50, p99, max }: Spread): string => ro
 export const tableOf = (report: ChaosReport): string => {
   const { verify } = report;
   const lines = [
-    `Chaos: ${report.world}, seed ${report.seed}, ${report.seconds} s`,
+    `Chaos: ${report.world}, seed ${report.seed}, ${report.seconds} s, ${report.load.cores} cores under a load of ${report.load.last1}`,
     "",
     row("Faults", "planned", "done"),
     ...Object.entries(report.faults).map(([kind, { planned, done }]) => row(kind, planned, done)),

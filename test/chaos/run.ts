@@ -21,6 +21,8 @@ export interface ChaosOptions {
   minutes: number;
   /** Faults per minute. */
   rate: number;
+  /** Faults of these kinds only. */
+  kinds?: readonly string[] | undefined;
   /** Keeps logs and data also of a run that went well. */
   keep: boolean;
   /** A line for whoever watches. */
@@ -37,7 +39,7 @@ const SETTLE_MS = 120_000;
 
 /** Plays customers and a nemesis against a shop, then brings calm, waits until it is quiet, and checks everything. */
 export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
-  const { world: kind, seed, orders, minutes, rate, keep, say } = options;
+  const { world: kind, seed, orders, minutes, rate, kinds, keep, say } = options;
   const folder = mkdtempSync(join(tmpdir(), `molecart-chaos-${kind}-`));
   const startedAt = performance.now();
   const log = (line: string): void => {
@@ -63,9 +65,11 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
       seed,
       durationMs,
       faults: Math.max(1, Math.round(minutes * rate)),
-      brokers: world.brokers.map(({ process, services }) => ({
+      kinds,
+      brokers: world.brokers.map(({ process, services, links }) => ({
         name: process.name,
         services,
+        servers: [...links.keys()],
         alone: !world.brokers.some((other) => other.process !== process && services.every((s) => other.services.includes(s))),
       })),
       servers: [...world.servers.keys()],

@@ -47,8 +47,15 @@ const through = (url: string, { host, port }: TcpProxy): string => {
   return address.href;
 };
 
-const byServer = (env: Record<string, string>, variable: string): string =>
-  variable === "NATS_URL" ? "nats" : variable === "REDIS_URL" ? "redis" : env[variable] ? "postgres" : "none";
+const serverOf = (variable: string): string =>
+  variable === "NATS_URL" ? "nats" : variable === "REDIS_URL" ? "redis" : "postgres";
+
+/** The servers that a service uses. */
+const serversOf = (service: string): string[] => [
+  "nats",
+  ...(SQL_SERVICES.includes(service) ? ["postgres"] : []),
+  ...(service === "carts" ? ["redis"] : []),
+];
 
 const stockShop = async (env: Record<string, string>): Promise<string[]> => {
   const operator = new ServiceBroker(brokerOptions({ ...env, NODE_ID: "operator", LOG_LEVEL: "fatal" }));
@@ -109,14 +116,15 @@ export const openServedWorld = async ({ folder, onDeath, onReady }: Witness): Pr
   const add = async ([name, ...services]: readonly [string, ...string[]]): Promise<void> => {
     const links = new Map<string, TcpProxy>();
     for (const [server, { port }] of servers) {
+      if (!services.some((service) => serversOf(service).includes(server))) continue;
       const proxy = await startTcpProxy({ port });
       links.set(server, proxy);
       proxies.push(proxy);
     }
-    const ways = Object.entries(reached).map(([variable, url]) => [
-      variable,
-      through(url, links.get(byServer(reached, variable)) as TcpProxy),
-    ]);
+    const ways = Object.entries(reached).flatMap(([variable, url]) => {
+      const proxy = links.get(serverOf(variable));
+      return proxy === undefined ? [] : [[variable, through(url, proxy)] as const];
+    });
     const [healthPort, port] = [await freePort(), await freePort()];
     if (services.includes("api")) addressesOf.api.push(`http://127.0.0.1:${port}`);
     if (services.includes("payments")) addressesOf.payments.push(`http://127.0.0.1:${port}`);

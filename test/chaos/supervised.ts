@@ -36,6 +36,7 @@ export class Supervised {
   #restart: NodeJS.Timeout | undefined;
   #closing = false;
   #paused = false;
+  #wasReady = false;
   /** How long it stays down after its next death. */
   downMs = 0;
   /** Whether its last death was a kill from here; else it died by itself, as at a crash point. */
@@ -50,8 +51,9 @@ export class Supervised {
   get isRunning(): boolean {
     return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
-  get isPaused(): boolean {
-    return this.#paused;
+  /** It runs, and has been ready since it was started. */
+  get isUp(): boolean {
+    return this.isRunning && this.#wasReady && !this.#paused;
   }
 
   start(): void {
@@ -67,6 +69,7 @@ export class Supervised {
     closeSync(log);
     this.#child = child;
     this.wasKilled = false;
+    this.#wasReady = false;
     running.add(child);
     child.once("exit", (code, signal) => {
       running.delete(child);
@@ -85,7 +88,10 @@ export class Supervised {
 
   async #becomesReady(child: ChildProcess): Promise<boolean> {
     while (child === this.#child && this.isRunning) {
-      if (await this.isReady()) return true;
+      if (await this.isReady()) {
+        this.#wasReady = true;
+        return true;
+      }
       await sleep(POLL_MS);
     }
     return false;
