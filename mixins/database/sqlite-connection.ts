@@ -65,9 +65,16 @@ const MAX_CACHED_STATEMENTS = 300;
 export class SqliteConnection implements SqliteDatabase {
   readonly #db: DatabaseSync;
   readonly #statements = new Map<string, Statement>();
+  readonly #begin: string;
 
-  constructor(path: string) {
-    this.#db = new DatabaseSync(path);
+  constructor(path: string, { readOnly = false } = {}) {
+    // A deferred transaction that reads and then writes fails at once with SQLITE_BUSY when another process writes between.
+    this.#begin = readOnly ? "begin" : "begin immediate";
+    this.#db = new DatabaseSync(path, { readOnly });
+    if (readOnly) {
+      this.#db.exec("pragma busy_timeout = 5000");
+      return;
+    }
     // FULL: a commit that was answered survives a power cut. WAL: `verify` and backups can read while the shop runs.
     this.#db.exec(
       "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma busy_timeout = 5000; pragma cache_size = -4000",
@@ -75,8 +82,7 @@ export class SqliteConnection implements SqliteDatabase {
   }
 
   prepare(sql: string): SqliteStatement {
-    // A deferred transaction that reads and then writes fails at once with SQLITE_BUSY when another process writes between.
-    const text = sql === "begin" ? "begin immediate" : sql;
+    const text = sql === "begin" ? this.#begin : sql;
     let statement = this.#statements.get(text);
     if (statement === undefined) {
       statement = new Statement(this.#db.prepare(text));

@@ -38,7 +38,7 @@ export const INBOX_INDEXES = [{ fields: ["status"] }] as const;
 
 const UNSETTLED = { $in: ["failed", "dead"] };
 /** An event comes again within minutes, or when a broker that had it in hand starts again. Later, `insertOnce` still knows it. */
-const KEEP_PROCESSED_MS = 7 * 24 * 3_600_000;
+export const KEEP_PROCESSED_MS = 7 * 24 * 3_600_000;
 
 export class DocumentInbox<D extends Identified> implements Inbox<DocumentWork<D>> {
   readonly #inbox: Collection<InboxDocument>;

@@ -24,7 +24,7 @@ export interface RedisInboxOptions {
 }
 
 /** Longer than the event bus keeps an event (30 days), so that no copy of it comes after the note of it has gone. */
-const SETTLED_TTL_MS = 31 * 24 * 3_600_000;
+export const SETTLED_TTL_MS = 31 * 24 * 3_600_000;
 
 /** KEYS: event, dead letters, and those of the writes. ARGV: event id, type, aggregate id, request id, now, TTL of the note;
  *  then for each write how many keys and arguments it has, and its arguments. */

@@ -96,6 +96,16 @@ const toLines = (hash: readonly (readonly [sku: string, value: string])[]): Stor
     .sort((a, b) => a.place - b.place)
     .map(({ line }) => line);
 
+/** Why a stored cart cannot be read; null when it can. */
+export const problemOfHash = (hash: Readonly<Record<string, string>>): string | null => {
+  try {
+    toLines(Object.entries(hash));
+    return null;
+  } catch {
+    return "a line is not a line of a cart";
+  }
+};
+
 /** A script's answer holds field and value by turns. */
 const pairs = (reply: unknown): [string, string][] => {
   const flat = reply as string[];
