@@ -108,7 +108,8 @@ export const planOf = ({ seed, durationMs, faults, brokers, servers, kinds: want
       atMs: 0,
       kind: "clock jump",
       broker: anySaga().name,
-      aheadMs: whole(random, 20_000, 90_000),
+      // What is put off while a clock is ahead waits as long when it is set back: not longer than the run itself.
+      aheadMs: whole(random, 20_000, Math.max(25_000, Math.min(90_000, durationMs))),
       forMs: whole(random, 2_000, 8_000),
     }),
     provider: () => ({
