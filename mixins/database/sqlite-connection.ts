@@ -67,7 +67,7 @@ export class SqliteConnection implements SqliteDatabase {
   readonly #statements = new Map<string, Statement>();
   readonly #begin: string;
 
-  constructor(path: string, { readOnly = false } = {}) {
+  constructor(path: string | URL, { readOnly = false } = {}) {
     // A deferred transaction that reads and then writes fails at once with SQLITE_BUSY when another process writes between.
     this.#begin = readOnly ? "begin" : "begin immediate";
     this.#db = new DatabaseSync(path, { readOnly });

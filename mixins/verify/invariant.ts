@@ -31,6 +31,9 @@ export interface Pending {
   inFlight: boolean;
 }
 
+/** The longest that a wait for something that has a time is worth. */
+export const SOON_MS = 15_000;
+
 export const offenceText = ({ offender, rule, values }: Offence): string =>
   `${offender}: ${rule}${values === undefined ? "" : ` (${values})`}`;
 

@@ -1,4 +1,5 @@
-import { stat } from "node:fs/promises";
+import { access } from "node:fs/promises";
+import { pathToFileURL } from "node:url";
 import { Redis } from "ioredis";
 import { Kysely, SqliteDialect } from "kysely";
 import { openDatabase } from "../database/database.ts";
@@ -44,10 +45,34 @@ const named = async <T>(store: string, run: () => Promise<T>): Promise<T> => {
 
 const withoutSecrets = (url: string): string => url.replace(/\/\/[^@/]*@/, "//");
 
-/** Read-only, in SQLite's own sense: it takes no lock that a writer waits for, and sees what was committed when it began. */
+const exists = (file: string): Promise<boolean> =>
+  access(file).then(
+    () => true,
+    () => false,
+  );
+
+/** Read-only, in SQLite's own sense: it takes no lock that a writer waits for, and sees what was committed when it began.
+ *
+ *  A store that was closed in good order has no write-ahead log, and a reader would make one, in its own name; the owner, who may
+ *  be another user, would find a file that he cannot write. It is read as a file that does not change, and once more if an owner
+ *  has come meanwhile. */
 const readSqlite = async <DB, T>(file: string, run: (db: Kysely<DB>) => Promise<T>): Promise<T> => {
-  await stat(file);
-  const db = new Kysely<DB>({ dialect: new SqliteDialect({ database: new SqliteConnection(file, { readOnly: true }) }) });
+  await access(file);
+  const log = `${file}-wal`;
+  if (await exists(log)) return readConnected(new SqliteConnection(file, { readOnly: true }), run);
+  const unchanging = pathToFileURL(file);
+  unchanging.searchParams.set("immutable", "1");
+  const outcome = await readConnected(new SqliteConnection(unchanging, { readOnly: true }), run).then(
+    (facts) => ({ facts }),
+    (error: unknown) => ({ error }),
+  );
+  if (await exists(log)) return readConnected(new SqliteConnection(file, { readOnly: true }), run);
+  if ("error" in outcome) throw outcome.error;
+  return outcome.facts;
+};
+
+const readConnected = async <DB, T>(database: SqliteConnection, run: (db: Kysely<DB>) => Promise<T>): Promise<T> => {
+  const db = new Kysely<DB>({ dialect: new SqliteDialect({ database }) });
   try {
     return await db.transaction().execute(run);
   } finally {

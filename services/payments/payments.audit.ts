@@ -4,7 +4,6 @@ import type { PaymentsFacts, ProviderFacts } from "@molecart/mixins/verify/facts
 import { readMessaging } from "@molecart/mixins/verify/messaging-facts.ts";
 import type { Kysely } from "kysely";
 import type { PaymentsTables } from "./payment.table.ts";
-import { paymentIdOf } from "./payment.ts";
 
 type Tables = PaymentsTables & MessagingTables;
 
@@ -26,6 +25,9 @@ const readLedger = (db: Kysely<Tables>): Promise<PaymentsFacts["ledger"]> =>
     .orderBy("id")
     .execute();
 
+/** Every idempotency key of ours begins with the payment's id, also one that should not be there. */
+const paymentIdIn = (key: string): string => key.split(":", 1)[0] as string;
+
 /** The sandbox's own tables: what a real provider would be asked for over its API. */
 const readSandbox = async (db: Kysely<Tables>): Promise<ProviderFacts> => {
   const charges = await db
@@ -36,7 +38,7 @@ const readSandbox = async (db: Kysely<Tables>): Promise<ProviderFacts> => {
   return {
     charges: charges.map(({ idempotency_key, charge_id, amount, currency, status }) => ({
       chargeId: charge_id,
-      paymentId: paymentIdOf(idempotency_key),
+      paymentId: paymentIdIn(idempotency_key),
       amount,
       currency,
       succeeded: status === "succeeded",

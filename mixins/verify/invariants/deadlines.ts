@@ -1,5 +1,5 @@
 import type { InventoryFacts, JobFact, OrderFact, OrdersFacts, PaymentFact } from "../facts.ts";
-import { duration, type Finding, type Invariant, type Offence, type Pending } from "../invariant.ts";
+import { duration, type Finding, type Invariant, type Offence, type Pending, SOON_MS } from "../invariant.ts";
 import { isOpen, type View } from "../view.ts";
 
 /** A job that is due is claimed within a second, and its due time moves to the end of the lease: one that was due so long ago is
@@ -103,7 +103,7 @@ const checkJobs = (view: View): Finding => {
       else if (lateMs >= 0 || attempts > 0)
         pending.push({
           text: `job ${id} of ${service} ${lateMs >= 0 ? `is due for ${duration(lateMs)}` : `is tried again in ${duration(-lateMs)}`}, ${attempts} attempts${why}`,
-          inFlight: lateMs <= GRACE_MS,
+          inFlight: lateMs <= GRACE_MS && -lateMs < SOON_MS,
         });
     }
   }

@@ -1,5 +1,5 @@
 import type { NotificationsFacts, OutboxFact } from "../facts.ts";
-import { duration, type Invariant, type Offence, type Pending } from "../invariant.ts";
+import { duration, type Invariant, type Offence, type Pending, SOON_MS } from "../invariant.ts";
 import { groupBy, isKept, type View } from "../view.ts";
 
 type Notification = NotificationsFacts["notifications"][number];
@@ -21,7 +21,7 @@ export const notifications: Invariant = {
       .filter(({ status }) => status === "queued")
       .map(({ id, attempts, nextAttemptAt, lastError }) => ({
         text: `notification ${id} is queued, ${attempts} attempts, next in ${duration(nextAttemptAt - view.now)}${lastError === null ? "" : `: ${lastError}`}`,
-        inFlight: true,
+        inFlight: nextAttemptAt - view.now < SOON_MS,
       }));
     return {
       checked: events.length + facts.notifications.length,
