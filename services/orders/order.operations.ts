@@ -5,7 +5,7 @@ import type { MessagingTables } from "@molecart/mixins/database/messaging.table.
 import type { DatabaseProps } from "@molecart/mixins/database.mixin.ts";
 import { faults } from "@molecart/mixins/faults.ts";
 import type { Call } from "@molecart/mixins/implement.ts";
-import { NotYet } from "@molecart/mixins/lib/errors.ts";
+import { NotYet, Refusal } from "@molecart/mixins/lib/errors.ts";
 import { newId, newNumber } from "@molecart/mixins/lib/ids.ts";
 import type { SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
 import { IdempotencyKeyReused, OrderNotFound } from "./order.errors.ts";
@@ -40,14 +40,16 @@ export const createOrder = async (desk: OrderDesk, params: ActionParams<"v1.orde
   const answered = await answerOf(desk, customer.id, idempotencyKey, hash);
   if (answered) return answered;
 
-  const lines = await quoteCart(desk.call, `user:${customer.id}`);
   try {
+    const lines = await quoteCart(desk.call, `user:${customer.id}`);
     const order = await desk.transaction((work) => acceptOrder(work, desk, params, request, hash, lines));
     faults.crashPoint?.("order.accepted-before-answer");
     return order;
   } catch (error) {
-    // The same key at the same moment: the other request has won, and its answer is ours.
-    const winner = isUniqueViolation(error) ? await answerOf(desk, customer.id, idempotencyKey, hash) : undefined;
+    // The same key at the same moment: the other request has won, and its answer is ours. Also when this one is refused,
+    // because the other's order has emptied the cart meanwhile.
+    const mayHaveLost = isUniqueViolation(error) || error instanceof Refusal;
+    const winner = mayHaveLost ? await answerOf(desk, customer.id, idempotencyKey, hash) : undefined;
     if (winner) return winner;
     throw error;
   }

@@ -80,6 +80,23 @@ export class Customers {
     await Promise.all(this.#following);
   }
 
+  /** Orders that the shop has and whose customers were told otherwise. */
+  async unknownOrders(): Promise<string[]> {
+    const known = new Set(this.tracked.map(({ order }) => order?.id));
+    const unknown: string[] = [];
+    for (const shop of this.#shops) {
+      let cursor: string | null = null;
+      do {
+        const next: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
+        const page: { items: Order[]; nextCursor: string | null } = await shop.shop(`/orders?limit=100${next}`);
+        for (const { id, number } of page.items)
+          if (!known.has(id)) unknown.push(`order ${number} is the shop's, but its customer was refused`);
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+    }
+    return unknown;
+  }
+
   async #buy(shop: ShopClient, number: number): Promise<void> {
     const { seed, skus } = this.#options;
     const random = seeded(`${seed} order ${number}`);

@@ -91,6 +91,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
     await nemesis.play();
     log("calm");
     const offences = await settle(world, playing, log);
+    offences.push(...(await customers.unknownOrders().catch((error) => [messageOf(error)])));
     await webhooks.stop();
     log("quiet");
     const verify = await verifyShop(world.env, { settleMs: SETTLE_MS });

@@ -26,10 +26,20 @@ for (const { world: name, servers, open } of worlds) {
     let cart: { sku: string; quantity: number }[];
     let price: number;
     let parcelStops: boolean;
+    let onLines: () => Promise<void>;
     let key = 0;
 
     const fakes = (): ServiceSchema[] => [
-      { name: "carts", version: 1, actions: { lines: () => ({ lines: cart }) } },
+      {
+        name: "carts",
+        version: 1,
+        actions: {
+          lines: async () => {
+            await onLines();
+            return { lines: cart };
+          },
+        },
+      },
       {
         name: "products",
         version: 1,
@@ -81,6 +91,7 @@ for (const { world: name, servers, open } of worlds) {
     });
     afterAll(() => world.close());
     beforeEach(async () => {
+      onLines = async () => {};
       cart = [{ sku: "A", quantity: 2 }];
       price = 1_000;
       parcelStops = true;
@@ -94,6 +105,18 @@ for (const { world: name, servers, open } of worlds) {
       });
     });
     afterEach(() => stage.close());
+
+    test("answers a repeat with the order of the first try, also when that order has emptied the cart meanwhile", async () => {
+      const repeated = request();
+      let first: Order | undefined;
+      onLines = async () => {
+        onLines = async () => {};
+        first = await stage.call("v1.orders.create", repeated);
+        cart = [];
+      };
+      const answer = await stage.call("v1.orders.create", repeated);
+      expect(answer).toEqual(first);
+    });
 
     test("accepts the cart as an order at the catalogue's prices, and announces it", async () => {
       const order = await place();
