@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { BrokerOptions } from "moleculer";
 import { ErrorRegenerator } from "./error-regenerator.ts";
+import { faults } from "./faults.ts";
 import type { Clock } from "./lib/clock.ts";
 import { systemClock } from "./lib/clock.ts";
 import { type Environment, readEnvironment } from "./lib/config.ts";
@@ -10,9 +11,10 @@ import { correlation } from "./middlewares/correlation.ts";
 import { durableEvents } from "./middlewares/durable-events.ts";
 import { healthServer } from "./middlewares/health-server.ts";
 import { storeOutages } from "./middlewares/store-outages.ts";
+import { PromptDiscoverer } from "./prompt-discoverer.ts";
 
 /** The framework's settings for a broker, from the environment. A fresh object for each broker: the framework changes it. */
-export const brokerOptions = (env: Environment = process.env, clock: Clock = systemClock): BrokerOptions => {
+export const brokerOptions = (env: Environment = process.env, clock: Clock = faults.clock ?? systemClock): BrokerOptions => {
   const read = readEnvironment(env);
   const natsUrl = read.url("NATS_URL", ["nats", "tls"]);
   const embedded = natsUrl === undefined;
@@ -20,7 +22,16 @@ export const brokerOptions = (env: Environment = process.env, clock: Clock = sys
     namespace: read.text("NAMESPACE", "molecart"),
     nodeID: read.text("NODE_ID", embedded ? "molecart" : `${hostname()}-${process.pid}`),
     ...(natsUrl !== undefined && {
-      transporter: { type: "NATS", options: { servers: natsUrl.split(","), reconnectTimeWait: 250, waitOnFirstConnect: true } },
+      transporter: {
+        type: "NATS",
+        options: {
+          servers: natsUrl.split(","),
+          reconnectTimeWait: 250,
+          waitOnFirstConnect: true,
+          // A connection that died without a word is given up after three pings, not after six minutes.
+          pingInterval: 2_000,
+        },
+      },
     }),
     logger: {
       type: "Pino",
@@ -39,9 +50,6 @@ export const brokerOptions = (env: Environment = process.env, clock: Clock = sys
     },
     validator: new AjvValidator() as never,
     errorRegenerator: new ErrorRegenerator() as never,
-    // Calls to a node that was killed fail over at the next one: a dead node is known as such after three seconds.
-    heartbeatInterval: 1,
-    heartbeatTimeout: 3,
     requestTimeout: 5_000,
     retryPolicy: { enabled: false, retries: 3, delay: 50, maxDelay: 1_000, factor: 2, check: isRetryable },
     circuitBreaker: {
@@ -54,7 +62,7 @@ export const brokerOptions = (env: Environment = process.env, clock: Clock = sys
     },
     transit: { serviceChangedDebounceTime: 50 } as never,
     dependencyInterval: 50,
-    registry: { strategy: "RoundRobin", preferLocal: true, stopDelay: 100 } as never,
+    registry: { discoverer: new PromptDiscoverer(), strategy: "RoundRobin", preferLocal: true, stopDelay: 100 } as never,
     // From the innermost to the outermost. The framework's own order has the circuit breaker inside the timeout, where it never
     // sees a call that is not answered.
     internalMiddlewares: false,

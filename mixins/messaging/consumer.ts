@@ -1,4 +1,5 @@
 import type { EventName } from "../contracts/index.ts";
+import { faults } from "../faults.ts";
 import { type Backoff, delayMs } from "../lib/backoff.ts";
 import { codeOf, messageOf } from "../lib/errors.ts";
 import type { Envelope } from "./envelope.ts";
@@ -45,7 +46,8 @@ export class EventConsumer {
 
   async start(): Promise<void> {
     const { bus, service, event, concurrency = DEFAULT_CONCURRENCY } = this.#options;
-    this.#subscription = await bus.subscribe({ service, event, concurrency, onDelivery: (delivery) => this.#take(delivery) });
+    const take = (delivery: Delivery): Promise<void> => this.#take(delivery);
+    this.#subscription = await bus.subscribe({ service, event, concurrency, onDelivery: faults.disturb?.(take) ?? take });
   }
 
   async stop(): Promise<void> {
@@ -62,9 +64,12 @@ export class EventConsumer {
     try {
       while (await this.#gate.pass()) {
         try {
+          faults.crashPoint?.("delivery.taken");
           const end = await this.#settle(delivery);
           this.#gate.succeeded();
+          faults.crashPoint?.("delivery.before-ack");
           end();
+          faults.crashPoint?.("delivery.acked");
           return;
         } catch (error) {
           // Only outages come here: of the handler's stores and callees, or of the inbox while it notes a failure.

@@ -48,6 +48,6 @@ export interface Delivery {
 }
 
 /** What a broker had in hand when it was killed is handed out again after this time. Extended at a third of it. */
-export const LEASE_MS = 10_000;
+export const LEASE_MS = 5_000;
 
 export const consumerName = ({ service, event }: Consumer): string => `${service}__${event.replaceAll(".", "-")}`;

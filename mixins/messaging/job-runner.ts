@@ -1,6 +1,7 @@
 import { sql } from "kysely";
 import type { Database } from "../database/database.ts";
 import type { MessagingTables } from "../database/messaging.table.ts";
+import { faults } from "../faults.ts";
 import { type Backoff, delayMs } from "../lib/backoff.ts";
 import type { Clock } from "../lib/clock.ts";
 import { type Correlation, newTraceparent, withCorrelation } from "../lib/correlation.ts";
@@ -22,7 +23,8 @@ export interface Job<Work, Data = unknown> {
 }
 
 export interface JobHandler<Work> {
-  /** How long a broker may take before another takes the job over. Longer than all deadlines inside the handler together. */
+  /** How long a broker that lives may take before another takes the job over. Longer than all deadlines inside the handler
+   *  together. */
   leaseMs?: number;
   backoff?: Backoff;
   handler(job: Job<Work, never>): Promise<void>;
@@ -37,6 +39,8 @@ export interface JobRunnerOptions<DB> {
 }
 
 const DEFAULT_LEASE_MS = 30_000;
+/** A broker that has died holds its jobs this long; one that lives renews its hold at a third of it, up to the job's lease. */
+const HOLD_MS = 5_000;
 const DEFAULT_BACKOFF: Backoff = { firstMs: 500, maxMs: 60_000, factor: 2 };
 /** Jobs in hand at the same time on one broker. */
 const CONCURRENCY = 32;
@@ -52,7 +56,7 @@ interface ClaimedRow {
   correlation: Correlation | null;
 }
 
-/** Deadlines and calls to the outside, as rows with a due time. A claim moves the due time to the lease's end, so a job whose
+/** Deadlines and calls to the outside, as rows with a due time. A claim moves the due time to the end of a hold, so a job whose
  *  broker dies comes up again. Retried until done: a job has no last attempt. */
 export class JobRunner<DB extends MessagingTables> {
   readonly #options: JobRunnerOptions<DB>;
@@ -101,14 +105,14 @@ export class JobRunner<DB extends MessagingTables> {
     const { database, clock, handlers } = this.#options;
     const now = clock.now();
     const kinds = Object.keys(handlers);
-    // One statement on both databases: due rows that nobody else is claiming now, moved to the end of their lease.
-    const lease = sql<number>`case kind ${sql.join(
-      kinds.map((kind) => sql`when ${kind} then ${sql.lit(handlers[kind]?.leaseMs ?? DEFAULT_LEASE_MS)}`),
+    // One statement on both databases: due rows that nobody else is claiming now, moved to the end of their hold.
+    const hold = sql<number>`case kind ${sql.join(
+      kinds.map((kind) => sql`when ${kind} then ${sql.lit(Math.min(this.#leaseMs(kind), HOLD_MS))}`),
       sql` `,
-    )} else ${sql.lit(DEFAULT_LEASE_MS)} end`;
+    )} else ${sql.lit(HOLD_MS)} end`;
     const skipLocked = sql.raw(database.kind === "postgres" ? "for update skip locked" : "");
     const { rows } = await sql<ClaimedRow>`
-      update job set due_at = cast(${now} as bigint) + ${lease}, attempts = attempts + 1
+      update job set due_at = cast(${now} as bigint) + ${hold}, attempts = attempts + 1
       where id in (select id from job where due_at <= ${now} and kind in (${sql.join(kinds)}) order by due_at limit ${limit} ${skipLocked})
       returning id, kind, aggregate_id, data, attempts, correlation`.execute(database.db);
     return rows;
@@ -123,26 +127,48 @@ export class JobRunner<DB extends MessagingTables> {
     return dueAt === undefined ? MAX_SLEEP_MS : Math.max(dueAt - clock.now(), 1);
   }
 
+  #leaseMs(kind: string): number {
+    return this.#options.handlers[kind]?.leaseMs ?? DEFAULT_LEASE_MS;
+  }
+
   async #run(row: ClaimedRow): Promise<void> {
     const { handlers, transaction, onError } = this.#options;
     const handler = handlers[row.kind] as JobHandler<SqlWork<DB>>;
+    const leaseEnd = performance.now() + this.#leaseMs(row.kind);
+    const holding = setInterval(() => this.#hold(row, leaseEnd - performance.now()), HOLD_MS / 3);
     try {
+      faults.crashPoint?.("job.claimed");
       await handler.handler({
         id: row.id,
         kind: row.kind,
         aggregateId: row.aggregate_id,
         data: row.data as never,
         attempt: row.attempts,
-        complete: (run) =>
-          transaction(async (work) => {
+        complete: (run) => {
+          faults.crashPoint?.("job.before-complete");
+          return transaction(async (work) => {
             const { rows } = await sql`delete from job where id = ${row.id} returning id`.execute(work.trx);
             return rows.length === 0 ? undefined : run(work);
-          }),
+          });
+        },
       });
+      faults.crashPoint?.("job.completed");
     } catch (error) {
+      clearInterval(holding);
       onError(error, row);
       await this.#postpone(row, error, delayMs(handler.backoff ?? DEFAULT_BACKOFF, row.attempts)).catch((e) => onError(e, row));
+    } finally {
+      clearInterval(holding);
     }
+  }
+
+  /** Only while nobody else has claimed it. When the store does not answer, the hold ends as if this broker had died. */
+  #hold({ id, attempts }: ClaimedRow, leaseLeftMs: number): void {
+    if (leaseLeftMs <= 0) return;
+    const { database, clock, onError } = this.#options;
+    sql`update job set due_at = ${clock.now() + Math.min(HOLD_MS, Math.round(leaseLeftMs))} where id = ${id} and attempts = ${attempts}`
+      .execute(database.db)
+      .catch(onError);
   }
 
   async #postpone(row: ClaimedRow, error: unknown, ms: number): Promise<void> {

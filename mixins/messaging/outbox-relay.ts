@@ -1,6 +1,7 @@
 import type { Transaction } from "kysely";
 import type { Database } from "../database/database.ts";
 import type { MessagingTables } from "../database/messaging.table.ts";
+import { faults } from "../faults.ts";
 import type { EventBus } from "./event-bus.ts";
 import { Poller } from "./poller.ts";
 
@@ -74,12 +75,15 @@ export class OutboxRelay {
     return database.transaction(async (trx) => {
       const rows = await claim(trx, "postgres");
       if (rows.length === 0) return MAX_SLEEP_MS;
+      faults.crashPoint?.("relay.claimed");
       await bus.publish(rows.map((row) => row.envelope));
+      faults.crashPoint?.("relay.published");
       await stamp(
         trx,
         rows.map((row) => row.seq),
         isoNow(),
       );
+      faults.crashPoint?.("relay.stamped");
       return "more";
     });
   }
@@ -89,7 +93,9 @@ export class OutboxRelay {
     const { database, bus, isoNow } = this.#options;
     const rows = await claim(database.db as Transaction<MessagingTables>, "sqlite");
     if (rows.length === 0) return MAX_SLEEP_MS;
+    faults.crashPoint?.("relay.claimed");
     await bus.publish(rows.map((row) => row.envelope));
+    faults.crashPoint?.("relay.published");
     await database.transaction((trx) =>
       stamp(
         trx,
@@ -97,6 +103,7 @@ export class OutboxRelay {
         isoNow(),
       ),
     );
+    faults.crashPoint?.("relay.stamped");
     return "more";
   }
 }

@@ -2,6 +2,7 @@ import type { Transaction } from "kysely";
 import type { EventData, EventName } from "../contracts/index.ts";
 import type { Database } from "../database/database.ts";
 import type { MessagingTables } from "../database/messaging.table.ts";
+import { faults } from "../faults.ts";
 import { type Clock, isoTime } from "../lib/clock.ts";
 import { currentCorrelation } from "../lib/correlation.ts";
 import { type Envelope, encodeEnvelope, newEnvelope } from "./envelope.ts";
@@ -91,8 +92,10 @@ export const inSqlWork = async <DB extends MessagingTables, T>(
         )
         .execute();
     }
+    faults.crashPoint?.("work.before-commit");
     return answer;
   });
+  faults.crashPoint?.("work.committed");
   if (emitted.length > 0) hooks.onEmitted();
   if (earliestJob < Number.POSITIVE_INFINITY) hooks.onScheduled(earliestJob);
   return result;

@@ -2,6 +2,7 @@ import type { ActionParams } from "@molecart/mixins/contracts/index.ts";
 import type { HistoryEntry, Order, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import type { DatabaseProps } from "@molecart/mixins/database.mixin.ts";
+import { faults } from "@molecart/mixins/faults.ts";
 import type { Call } from "@molecart/mixins/implement.ts";
 import { NotYet } from "@molecart/mixins/lib/errors.ts";
 import { newId, newNumber } from "@molecart/mixins/lib/ids.ts";
@@ -40,7 +41,9 @@ export const createOrder = async (desk: OrderDesk, params: ActionParams<"v1.orde
 
   try {
     const lines = await quoteCart(desk.call, `user:${customer.id}`);
-    return await desk.transaction((work) => acceptOrder(work, desk, params, request, hash, lines));
+    const order = await desk.transaction((work) => acceptOrder(work, desk, params, request, hash, lines));
+    faults.crashPoint?.("order.accepted-before-answer");
+    return order;
   } catch (error) {
     // The order may be accepted all the same: by another request with the key, which has also emptied the cart, or by a commit
     // whose confirmation was lost. Then its answer is ours.

@@ -26,6 +26,7 @@ import type { PaymentProvider } from "./provider.ts";
 import { reconcile, scheduleRound } from "./reconciliation.operations.ts";
 import { findFindings } from "./reconciliation.repository.ts";
 import { paymentRoutes } from "./routes.http.ts";
+import { withFaults } from "./sandbox.faults.ts";
 import { type SandboxProvider, sandboxProvider } from "./sandbox.provider.ts";
 import { sandboxWebhookSecret } from "./sandbox.secret.ts";
 
@@ -64,7 +65,7 @@ export default implement(payments, {
       const { provider } = this.config;
       switch (provider) {
         case "sandbox":
-          return this.sandbox();
+          return withFaults(this.sandbox());
         default:
           return provider satisfies never;
       }

@@ -60,17 +60,21 @@ export class ShopClient {
   shop<T>(path: string, request: Request = {}): Promise<T> {
     const authorization: Record<string, string> =
       this.#accessToken === undefined ? {} : { authorization: `Bearer ${this.#accessToken}` };
-    return this.#send(`${this.#addresses.api}/api/v1${path}`, { ...request, headers: { ...authorization, ...request.headers } });
+    return this.#send(() => `${this.#addresses.api}/api/v1${path}`, {
+      ...request,
+      headers: { ...authorization, ...request.headers },
+    });
   }
 
   payments<T>(path: string, request: Request): Promise<T> {
-    return this.#send(`${this.#addresses.payments}${path}`, request);
+    return this.#send(() => `${this.#addresses.payments}${path}`, request);
   }
 
-  async #send<T>(url: string, request: Request): Promise<T> {
+  /** Asks for the address at each attempt: it may be another one when there are several. */
+  async #send<T>(url: () => string, request: Request): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#once<T>(url, request);
+        return await this.#once<T>(url(), request);
       } catch (error) {
         const delay = delayMs(RETRY, attempt);
         if (!isPassing(error) || Date.now() + delay > this.#giveUpAt) throw error;

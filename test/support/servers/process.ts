@@ -57,6 +57,10 @@ export interface RunningServer {
   readonly port: number;
   /** Of the current process: another one after a restart. */
   readonly pid: number;
+  /** Where it keeps its data (in a container: nowhere on this machine). */
+  readonly folder: string;
+  /** The last lines of what it said. */
+  readonly log: string;
   /** Sends the signal (SIGKILL by default) and waits for the end. */
   kill(signal?: NodeJS.Signals): Promise<void>;
   /** Starts it again on the same port and data; a running one is killed first. */
@@ -222,14 +226,14 @@ class Run {
 class RealServer implements RunningServer {
   readonly port: number;
   readonly #options: ServerOptions;
-  readonly #folder: string;
+  readonly folder: string;
   readonly #guard: Guard;
   #run: Run | undefined;
 
   constructor(options: ServerOptions, port: number, folder: string) {
     this.port = port;
     this.#options = options;
-    this.#folder = folder;
+    this.folder = folder;
     const container = options.launch(port, folder).container;
     if (container !== undefined)
       this.#guard = new Guard('docker rm -f "$1"; docker volume rm "$1"; rm -rf "$2"', container, folder);
@@ -244,6 +248,10 @@ class RealServer implements RunningServer {
   get pid(): number {
     if (this.#run === undefined || this.#run.ended) throw new Error(`${this.#options.name} is not running`);
     return this.#run.pid;
+  }
+
+  get log(): string {
+    return this.#run?.log ?? "";
   }
 
   async start({ retryForMs = 0 } = {}): Promise<void> {
@@ -261,7 +269,7 @@ class RealServer implements RunningServer {
   }
 
   async #launch(): Promise<Run> {
-    const run = await Run.start(this.#options.launch(this.port, this.#folder));
+    const run = await Run.start(this.#options.launch(this.port, this.folder));
     this.#run = run;
     this.#guard.watch(run.pid);
     run.exited.then(() => this.#guard.forget());
@@ -300,11 +308,11 @@ class RealServer implements RunningServer {
   async stop(): Promise<void> {
     this.resume();
     await this.kill(this.#options.stopSignal);
-    const container = this.#options.launch(this.port, this.#folder).container;
+    const container = this.#options.launch(this.port, this.folder).container;
     if (container !== undefined) docker("volume", "rm", container);
     // Children of a killed server may write a last file while the folder goes.
     if (this.#options.folder === undefined)
-      await rm(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+      await rm(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
     this.#guard.release();
     if (this.#options.port === undefined) giveBack(this.port);
   }
