@@ -85,10 +85,14 @@ describeWith(["nats", "postgres", "redis"], "A shop of ten brokers over NATS, Po
     for (const { lines, status } of orders)
       if (status === "confirmed") for (const { sku, quantity } of lines) (now.get(sku) as { onHand: number }).onHand += quantity;
 
-    const playing = play(addresses(), 6, 5, PLAY_FOR_MS);
+    let ended = false;
+    const playing = play(addresses(), 6, 5, PLAY_FOR_MS).finally(() => {
+      ended = true;
+    });
     for (const name of ["orders-1", "inventory-2", "payments-1", "carts+shipping-1", "notifications-1"]) {
       const seen = (await books.orders()).length;
-      await eventually(async () => expect((await books.orders()).length).toBeGreaterThan(seen), { withinMs: 60_000 });
+      // On a slow machine the customers may have placed all of theirs: then the kill hits what is still under way.
+      await eventually(async () => expect(ended || (await books.orders()).length > seen).toBe(true), { withinMs: 60_000 });
       await broker(name).kill();
       await broker(name).start();
     }
