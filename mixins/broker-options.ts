@@ -91,11 +91,12 @@ export const brokerOptions = (env: Environment = process.env, clock: Clock = fau
 
 const isRetryable = (error: Error): boolean => (error as { retryable?: boolean }).retryable === true;
 
-/** A refusal is an answer; only faults open the circuit. */
+/** A refusal is an answer, and so is that a store is away: it comes at once, and a circuit that opens at every level on the way
+ *  up would keep the shop away for seconds after the store is back. Faults and silence open the circuit. */
 const isCalleesFault = (error: Error): boolean => {
-  const { code } = error as { code?: unknown };
-  // Drivers and Node put texts there; the framework and ours an HTTP status.
-  return typeof code !== "number" || code >= 500;
+  const { code, type } = error as { code?: unknown; type?: unknown };
+  // Drivers and Node put texts where the framework and ours have an HTTP status.
+  return type !== "UNAVAILABLE" && (typeof code !== "number" || code >= 500);
 };
 
 /** The framework says (message, detail); pino wants (detail, message). */

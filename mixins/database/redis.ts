@@ -34,7 +34,8 @@ const COMMAND_TIMEOUT_MS = 1_000;
 /** A peer that has gone without a word leaves the connection open for a quarter of an hour; silence ends it earlier. */
 const SOCKET_TIMEOUT_MS = 3_000;
 const CONNECT_TIMEOUT_MS = 2_000;
-const RECONNECT_BACKOFF: Backoff = { firstMs: 100, maxMs: 2_000, factor: 2 };
+/** Short: who waits for Redis are customers, and a refused connection costs next to nothing. */
+const RECONNECT_BACKOFF: Backoff = { firstMs: 100, maxMs: 500, factor: 2 };
 
 /** A Redis that is started together with the service is there within this time; a wrong URL is told soon enough. */
 const START_DEADLINE_MS = 60_000;
