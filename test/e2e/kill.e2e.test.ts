@@ -3,10 +3,9 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import type { DemoLogin } from "@molecart/mixins/contracts/users.ts";
 import { Books } from "../support/books.ts";
 import { acceptedBy, expectAllAsTheirCardsSay, expectMail, play } from "../support/customers.ts";
-import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/servers/ports.ts";
-import { ShopProcess } from "../support/shop-process.ts";
-import { removeDataDirs, temporaryDataDir } from "../support/worlds.ts";
+import { startEmbeddedShop } from "../support/embedded-shop.ts";
+import type { ShopProcess } from "../support/shop-process.ts";
+import { removeDataDirs } from "../support/worlds.ts";
 
 /** More by environment: KILLS=20 npm test -- test/e2e/kill */
 const KILLS = Number(process.env.KILLS ?? 5);
@@ -23,24 +22,8 @@ describe("The whole shop in one process", () => {
   let books: Books;
 
   beforeAll(async () => {
-    const dataDir = temporaryDataDir();
-    const [apiPort, paymentsPort] = [await freePort(), await freePort()];
-    addresses = { api: `http://127.0.0.1:${apiPort}`, payments: `http://127.0.0.1:${paymentsPort}` };
-    shop = new ShopProcess({
-      command: ["start.ts"],
-      env: {
-        DATA_DIR: dataDir,
-        API_PORT: String(apiPort),
-        PAYMENTS_PORT: String(paymentsPort),
-        RATE_LIMIT: "off",
-        LOG_LEVEL: "error",
-        PAYMENTS_SANDBOX_LATE_MS: "500",
-        PAYMENTS_PROVIDER_TIMEOUT_MS: "1000",
-      },
-      readyUrl: `${addresses.api}/health/ready`,
-    });
-    await shop.start();
-    await eventually(() => expect(shop.output).toContain("Molecart is ready"));
+    let dataDir: string;
+    ({ shop, dataDir, addresses } = await startEmbeddedShop());
     const logins = JSON.parse(readFileSync(`${dataDir}/demo-logins.json`, "utf8")) as DemoLogin[];
     books = new Books(addresses, logins.find(({ role }) => role === "staff") as DemoLogin);
   });

@@ -11,9 +11,9 @@ import type { Shipment } from "@molecart/mixins/contracts/shipping.ts";
 import type { DemoLogin, SignedIn } from "@molecart/mixins/contracts/users.ts";
 import { offsetClock } from "@molecart/mixins/lib/clock.ts";
 import { StoreUnreadable, type VerifyReport, verifyShop } from "@molecart/mixins/verify/index.ts";
+import { startEmbeddedShop } from "../support/embedded-shop.ts";
 import { eventually } from "../support/eventually.ts";
-import { freePort } from "../support/servers/ports.ts";
-import { ShopProcess } from "../support/shop-process.ts";
+import type { ShopProcess } from "../support/shop-process.ts";
 import { removeDataDirs, temporaryDataDir } from "../support/worlds.ts";
 
 jest.setTimeout(180_000);
@@ -646,24 +646,7 @@ describe("npm run verify", () => {
   };
 
   beforeAll(async () => {
-    dataDir = temporaryDataDir();
-    const [apiPort, paymentsPort] = [await freePort(), await freePort()];
-    addresses = { api: `http://127.0.0.1:${apiPort}`, payments: `http://127.0.0.1:${paymentsPort}` };
-    shop = new ShopProcess({
-      command: ["start.ts"],
-      env: {
-        DATA_DIR: dataDir,
-        API_PORT: String(apiPort),
-        PAYMENTS_PORT: String(paymentsPort),
-        RATE_LIMIT: "off",
-        LOG_LEVEL: "error",
-        PAYMENTS_SANDBOX_LATE_MS: "500",
-        PAYMENTS_PROVIDER_TIMEOUT_MS: "1000",
-      },
-      readyUrl: `${addresses.api}/health/ready`,
-    });
-    await shop.start();
-    await eventually(() => expect(shop.output).toContain("Molecart is ready"));
+    ({ shop, dataDir, addresses } = await startEmbeddedShop());
     await trade();
     running = await verifyShop({ DATA_DIR: dataDir });
     await shop.kill();
