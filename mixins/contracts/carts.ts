@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { Exactly, Id, Money, Nothing, Sku, Totals } from "./common.ts";
+import { CartRevision, Exactly, Id, Money, Nothing, Sku, Totals } from "./common.ts";
 import { contract } from "./contract.ts";
 
 /** `user:<id>` of a customer or `guest:<token>` of a guest. */
@@ -39,7 +39,11 @@ export const carts = contract({
     /** Only what is in it: SKU and quantity. What orders copies when an order is placed. */
     lines: {
       params: Exactly({ cartId: CartId }),
-      result: Exactly({ lines: Type.Array(Exactly({ sku: Sku, quantity: Type.Integer({ minimum: 1 }) })) }),
+      result: Exactly({
+        lines: Type.Array(Exactly({ sku: Sku, quantity: Type.Integer({ minimum: 1 }) })),
+        /** Says which state of the cart these are; a broker of an older version does not. */
+        revision: Type.Optional(CartRevision),
+      }),
       idempotent: true,
     },
   },

@@ -55,3 +55,6 @@ export const Page = <T extends TSchema>(item: T) =>
 
 export const Nothing = Type.Null();
 export const NoParams = Exactly({});
+
+/** What a cart held at a moment: everything that was brought in by writes up to this one. Grows from write to write. */
+export const CartRevision = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER });

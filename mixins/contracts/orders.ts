@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
 import {
   Address,
+  CartRevision,
   Customer,
   Exactly,
   Id,
@@ -162,7 +163,13 @@ export const orders = contract({
     rejectReturn: { params: Exactly({ returnId: Id, reason: Reason }), result: Return, idempotent: true },
   },
   events: {
-    "order.created": Type.Object({ ...OrderEvent, shippingAddress: Address, paymentToken: Type.String() }),
+    "order.created": Type.Object({
+      ...OrderEvent,
+      shippingAddress: Address,
+      paymentToken: Type.String(),
+      /** What the cart held when the order took it: what came in later is not the order's. Older senders do not say it. */
+      cartRevision: Type.Optional(CartRevision),
+    }),
     "order.confirmed": Type.Object({ ...OrderEvent, shippingAddress: Address }),
     "order.cancelled": Type.Object({ ...OrderEvent, reason: Type.String() }),
     "return.received": Type.Object({

@@ -3,7 +3,19 @@ import type { Clock } from "@molecart/mixins/lib/clock.ts";
 import { RedisInbox } from "@molecart/mixins/messaging/redis-inbox.ts";
 import { CartFull } from "./cart.errors.ts";
 import { type CartStore, cartInbox } from "./cart.store.ts";
-import { type ItemSnapshot, type Lines, lifetimeMs, MAX_LINES, MAX_MERGED_LINES, MAX_QUANTITY, type StoredLine } from "./cart.ts";
+import {
+  type Addition,
+  type ItemSnapshot,
+  type Lines,
+  lifetimeMs,
+  MAX_ADDITIONS,
+  MAX_LINES,
+  MAX_MERGED_LINES,
+  MAX_QUANTITY,
+  revisionOf,
+  type StoredLine,
+  shown,
+} from "./cart.ts";
 
 export interface RedisStoreOptions {
   url: string;
@@ -14,29 +26,53 @@ export interface RedisStoreOptions {
   log: { info(message: string): void; warn(message: string, detail: object): void };
 }
 
-/** A cart is a hash: SKU -> "<place>:<quantity>:<item as JSON>". The place counts the additions; it orders the lines. The item
- *  is not decoded here, because Lua's JSON would round large amounts. */
+/** A cart is a hash: SKU -> "<place>:<quantity>@<revision>+…:<item as JSON>", the additions oldest first. The place counts the
+ *  lines; it orders them. The item is not decoded here, because Lua's JSON would round large amounts. A line that is older than
+ *  revisions has a quantity alone. */
 const LINES = `
 local function parse(value)
-  local place, quantity, item = string.match(value, '^(%d+):(%d+):(.*)$')
-  return tonumber(place), tonumber(quantity), item
+  local place, added, item = string.match(value, '^(%d+):([%d@+]+):(.*)$')
+  local additions = {}
+  for quantity, revision in string.gmatch(added, '(%d+)@?(%d*)') do
+    table.insert(additions, {quantity = tonumber(quantity), revision = tonumber(revision) or 0})
+  end
+  return tonumber(place), additions, item
 end
-local function write(cart, sku, place, quantity, item)
-  redis.call('HSET', cart, sku, string.format('%d:%d:', place, quantity) .. item)
+local function quantity_of(additions)
+  local sum = 0
+  for _, addition in ipairs(additions) do sum = sum + addition.quantity end
+  return math.min(sum, ${MAX_QUANTITY})
+end
+local function write(cart, sku, place, additions, item)
+  while #additions > ${MAX_ADDITIONS} do
+    additions[2].quantity = additions[1].quantity + additions[2].quantity
+    table.remove(additions, 1)
+  end
+  local added = {}
+  for _, addition in ipairs(additions) do
+    table.insert(added, string.format('%d@%d', addition.quantity, addition.revision))
+  end
+  redis.call('HSET', cart, sku, string.format('%d:', place) .. table.concat(added, '+') .. ':' .. item)
 end
 local function last_place(cart)
   local last = 0
   for _, value in ipairs(redis.call('HVALS', cart)) do last = math.max(last, (parse(value))) end
   return last
 end
+-- Above every one before it, also if Redis has lost them: the clock has gone on meanwhile.
+local function next_revision(counter, now)
+  local revision = math.max(tonumber(redis.call('GET', counter) or '0') + 1, tonumber(now))
+  redis.call('SET', counter, string.format('%d', revision))
+  return revision
+end
 `;
 
-/** KEYS: cart. ARGV: SKU, quantity, item, most lines, lifetime. False: the cart is full. */
+/** KEYS: cart, revision. ARGV: SKU, quantity, item, most lines, lifetime, now. False: the cart is full. */
 const SET_LINE = redisScript(`${LINES}
 local known = redis.call('HGET', KEYS[1], ARGV[1])
 if not known and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return false end
 local place = known and parse(known) or last_place(KEYS[1]) + 1
-write(KEYS[1], ARGV[1], place, ARGV[2], ARGV[3])
+write(KEYS[1], ARGV[1], place, {{quantity = tonumber(ARGV[2]), revision = next_revision(KEYS[2], ARGV[6])}}, ARGV[3])
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return redis.call('HGETALL', KEYS[1])`);
 
@@ -46,60 +82,84 @@ redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return redis.call('HGETALL', KEYS[1])`);
 
-/** KEYS: from, into. ARGV: most of one line, most lines, lifetime. False: not all lines fit, and both carts are as before. */
+/** KEYS: from, into, revision. ARGV: most lines, lifetime, now. False: not all lines fit, and both carts are as before. */
 const MERGE = redisScript(`${LINES}
 local from = redis.call('HGETALL', KEYS[1])
 if KEYS[1] == KEYS[2] or #from == 0 then return redis.call('HGETALL', KEYS[2]) end
 local arriving, added = {}, 0
 for i = 1, #from, 2 do
-  local place, quantity, item = parse(from[i + 1])
-  table.insert(arriving, {sku = from[i], place = place, quantity = quantity, item = item})
+  local place, additions, item = parse(from[i + 1])
+  table.insert(arriving, {sku = from[i], place = place, quantity = quantity_of(additions), item = item})
   if redis.call('HEXISTS', KEYS[2], from[i]) == 0 then added = added + 1 end
 end
-if added > 0 and redis.call('HLEN', KEYS[2]) + added > tonumber(ARGV[2]) then return false end
+if added > 0 and redis.call('HLEN', KEYS[2]) + added > tonumber(ARGV[1]) then return false end
 table.sort(arriving, function(a, b) return a.place < b.place end)
-local last = last_place(KEYS[2])
+local last, revision = last_place(KEYS[2]), next_revision(KEYS[3], ARGV[3])
 for _, line in ipairs(arriving) do
+  local addition = {quantity = line.quantity, revision = revision}
   local known = redis.call('HGET', KEYS[2], line.sku)
   if known then
-    local place, quantity, item = parse(known)
-    write(KEYS[2], line.sku, place, math.min(quantity + line.quantity, tonumber(ARGV[1])), item)
+    local place, additions, item = parse(known)
+    table.insert(additions, addition)
+    write(KEYS[2], line.sku, place, additions, item)
   else
     last = last + 1
-    write(KEYS[2], line.sku, last, line.quantity, line.item)
+    write(KEYS[2], line.sku, last, {addition}, line.item)
   end
 end
 redis.call('DEL', KEYS[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
 return redis.call('HGETALL', KEYS[2])`);
 
-/** KEYS: cart. ARGV: lifetime, then SKU and quantity of each ordered line. */
+/** KEYS: cart. ARGV: lifetime, the order's revision or nothing, then SKU and quantity of each ordered line, a SKU once. */
 const SUBTRACT = `${LINES}
-for i = 2, #ARGV, 2 do
+local revision = tonumber(ARGV[2])
+for i = 3, #ARGV, 2 do
   local known = redis.call('HGET', KEYS[1], ARGV[i])
   if known then
-    local place, quantity, item = parse(known)
-    local left = quantity - tonumber(ARGV[i + 1])
-    if left > 0 then write(KEYS[1], ARGV[i], place, left, item) else redis.call('HDEL', KEYS[1], ARGV[i]) end
+    local place, additions, item = parse(known)
+    local kept, left = {}, quantity_of(additions) - tonumber(ARGV[i + 1])
+    for n = #additions, 1, -1 do
+      local addition = additions[n]
+      if not revision then
+        addition.quantity = math.max(0, math.min(left, addition.quantity))
+        left = left - addition.quantity
+      end
+      if addition.quantity > 0 and (not revision or addition.revision > revision) then table.insert(kept, 1, addition) end
+    end
+    if #kept > 0 then write(KEYS[1], ARGV[i], place, kept, item) else redis.call('HDEL', KEYS[1], ARGV[i]) end
   end
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])`;
 
-const VALUE = /^(\d+):(\d+):(.*)$/s;
+const VALUE = /^(\d+):(\d+(?:@\d+)?(?:\+\d+@\d+)*):(.*)$/s;
 
-const toLines = (hash: readonly (readonly [sku: string, value: string])[]): StoredLine[] =>
+const toAdded = (text: string): Addition[] =>
+  text.split("+").map((addition) => {
+    const [quantity, revision = 0] = addition.split("@").map(Number) as [number, number?];
+    return { quantity, revision };
+  });
+
+const toStored = (hash: readonly (readonly [sku: string, value: string])[]): StoredLine[] =>
   hash
     .map(([sku, value]) => {
-      const [, place, quantity, item] = VALUE.exec(value) as unknown as [string, string, string, string];
-      return { place: Number(place), line: { sku, quantity: Number(quantity), item: JSON.parse(item) as ItemSnapshot } };
+      const [, place, additions, item] = VALUE.exec(value) as unknown as [string, string, string, string];
+      const added = toAdded(additions);
+      const quantity = Math.min(
+        added.reduce((sum, addition) => sum + addition.quantity, 0),
+        MAX_QUANTITY,
+      );
+      return { place: Number(place), line: { sku, quantity, item: JSON.parse(item) as ItemSnapshot, added } };
     })
     .sort((a, b) => a.place - b.place)
     .map(({ line }) => line);
 
+const toLines = (hash: readonly (readonly [sku: string, value: string])[]): StoredLine[] => toStored(hash).map(shown);
+
 /** Why a stored cart cannot be read; null when it can. */
 export const problemOfHash = (hash: Readonly<Record<string, string>>): string | null => {
   try {
-    toLines(Object.entries(hash));
+    toStored(Object.entries(hash));
     return null;
   } catch {
     return "a line is not a line of a cart";
@@ -117,22 +177,28 @@ const pairs = (reply: unknown): [string, string][] => {
 export const openRedisStore = async ({ namespace, clock, ...connection }: RedisStoreOptions): Promise<CartStore> => {
   const redis = await openRedis(connection);
   const prefix = `${namespace}:carts`;
+  const revisionKey = `${prefix}:revision`;
   const keyOf = (cartId: string): string => `${prefix}:cart:${cartId}`;
 
   return {
     name: "redis",
     inbox: cartInbox(new RedisInbox({ service: "carts", redis, prefix, clock }), (work) => ({
-      async subtract(cartId, ordered) {
-        const quantities = ordered.flatMap(({ sku, quantity }) => [sku, quantity]);
-        work.write(SUBTRACT, [keyOf(cartId)], [lifetimeMs(cartId), ...quantities]);
+      async subtract(cartId, ordered, revision) {
+        const quantities = new Map<string, number>();
+        for (const { sku, quantity } of ordered) quantities.set(sku, (quantities.get(sku) ?? 0) + quantity);
+        work.write(SUBTRACT, [keyOf(cartId)], [lifetimeMs(cartId), revision ?? "", ...[...quantities].flat()]);
       },
     })),
     async read(cartId) {
       return toLines(Object.entries(await redis.ask((client) => client.hgetall(keyOf(cartId)))));
     },
+    async snapshot(cartId) {
+      const lines = toStored(Object.entries(await redis.ask((client) => client.hgetall(keyOf(cartId)))));
+      return { lines: lines.map(shown), revision: revisionOf(lines) };
+    },
     async setLine(cartId, { sku, quantity, item }): Promise<Lines> {
-      const args = [sku, quantity, JSON.stringify(item), MAX_LINES, lifetimeMs(cartId)];
-      const reply = await redis.run(SET_LINE, [keyOf(cartId)], args);
+      const args = [sku, quantity, JSON.stringify(item), MAX_LINES, lifetimeMs(cartId), clock.now()];
+      const reply = await redis.run(SET_LINE, [keyOf(cartId), revisionKey], args);
       if (reply === null) throw new CartFull(MAX_LINES);
       return toLines(pairs(reply));
     },
@@ -143,7 +209,8 @@ export const openRedisStore = async ({ namespace, clock, ...connection }: RedisS
       await redis.ask((client) => client.del(keyOf(cartId)));
     },
     async merge(from, into) {
-      const reply = await redis.run(MERGE, [keyOf(from), keyOf(into)], [MAX_QUANTITY, MAX_MERGED_LINES, lifetimeMs(into)]);
+      const keys = [keyOf(from), keyOf(into), revisionKey];
+      const reply = await redis.run(MERGE, keys, [MAX_MERGED_LINES, lifetimeMs(into), clock.now()]);
       if (reply === null) throw new CartFull(MAX_MERGED_LINES);
       return toLines(pairs(reply));
     },

@@ -5,10 +5,10 @@ import { type Clock, isoTime } from "@molecart/mixins/lib/clock.ts";
 import { Poller } from "@molecart/mixins/messaging/poller.ts";
 import { SqlInbox } from "@molecart/mixins/messaging/sql-inbox.ts";
 import { inSqlWork, type SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
-import type { Kysely, Transaction } from "kysely";
+import { type Kysely, sql, type Transaction } from "kysely";
 import { type CartStore, cartInbox } from "./cart.store.ts";
 import type { CartsTables } from "./cart.table.ts";
-import { type Lines, lifetimeMs, mergeLines, removeLine, setLine, subtractLines } from "./cart.ts";
+import { type Lines, lifetimeMs, mergeLines, removeLine, revisionOf, setLine, shown, subtractLines } from "./cart.ts";
 
 type Tables = CartsTables & MessagingTables;
 type Db = Kysely<Tables>;
@@ -37,6 +37,17 @@ const findLines = async (db: Db, cartId: string, now: number): Promise<Lines> =>
 
 const deleteCart = async (db: Db, cartId: string): Promise<void> => {
   await db.deleteFrom("cart").where("id", "=", cartId).execute();
+};
+
+/** Above every one before it, also if the file was lost: the clock has gone on meanwhile. */
+const nextRevision = async (trx: Trx, now: number): Promise<number> => {
+  const { last } = await trx
+    .insertInto("cart_revision")
+    .values({ id: 1, last: now })
+    .onConflict((conflict) => conflict.column("id").doUpdateSet({ last: sql`max(cart_revision.last + 1, excluded.last)` }))
+    .returning("last")
+    .executeTakeFirstOrThrow();
+  return last;
 };
 
 const setLines = async (trx: Trx, cartId: string, lines: Lines, now: number): Promise<void> => {
@@ -73,7 +84,7 @@ export const openSqliteStore = async ({ file, clock, onPurgeError }: SqliteStore
     const now = clock.now();
     const lines = decide(await findLines(trx, cartId, now));
     await setLines(trx, cartId, lines, now);
-    return lines;
+    return lines.map(shown);
   };
 
   const purge = new Poller({
@@ -93,20 +104,29 @@ export const openSqliteStore = async ({ file, clock, onPurgeError }: SqliteStore
   return {
     name: "carts database",
     inbox: cartInbox(new SqlInbox(database, transaction, () => isoTime(clock.now()), NAME), ({ trx }) => ({
-      async subtract(cartId, ordered) {
-        await change(trx, cartId, (lines) => subtractLines(lines, ordered));
+      async subtract(cartId, ordered, revision) {
+        await change(trx, cartId, (lines) => subtractLines(lines, ordered, revision));
       },
     })),
-    read: (cartId) => findLines(database.db, cartId, clock.now()),
-    setLine: (cartId, line) => database.transaction((trx) => change(trx, cartId, (lines) => setLine(lines, line))),
+    read: async (cartId) => (await findLines(database.db, cartId, clock.now())).map(shown),
+    snapshot: async (cartId) => {
+      const lines = await findLines(database.db, cartId, clock.now());
+      return { lines: lines.map(shown), revision: revisionOf(lines) };
+    },
+    setLine: (cartId, line) =>
+      database.transaction(async (trx) => {
+        const revision = await nextRevision(trx, clock.now());
+        return change(trx, cartId, (lines) => setLine(lines, line, revision));
+      }),
     removeLine: (cartId, sku) => database.transaction((trx) => change(trx, cartId, (lines) => removeLine(lines, sku))),
     clear: (cartId) => deleteCart(database.db, cartId),
     merge: (from, into) =>
       database.transaction(async (trx) => {
         const arriving = from === into ? [] : await findLines(trx, from, clock.now());
-        if (arriving.length === 0) return findLines(trx, into, clock.now());
+        if (arriving.length === 0) return (await findLines(trx, into, clock.now())).map(shown);
         await deleteCart(trx, from);
-        return change(trx, into, (lines) => mergeLines(lines, arriving));
+        const revision = await nextRevision(trx, clock.now());
+        return change(trx, into, (lines) => mergeLines(lines, arriving, revision));
       }),
     ping: () => database.ping(),
     close: async () => {

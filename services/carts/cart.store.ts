@@ -9,6 +9,8 @@ export interface CartStore {
   /** Order events, each with one effect. */
   readonly inbox: Inbox<CartWork>;
   read(cartId: string): Promise<Lines>;
+  /** What an order takes: the lines, and the revision that they are of. */
+  snapshot(cartId: string): Promise<{ lines: Lines; revision: number }>;
   /** Rejects with `CartFull`. */
   setLine(cartId: string, line: StoredLine): Promise<Lines>;
   removeLine(cartId: string, sku: string): Promise<Lines>;
@@ -21,8 +23,8 @@ export interface CartStore {
 
 /** What an event may do to carts. It is committed together with the note that the event is processed. */
 export interface CartWork {
-  /** Takes what was ordered out of the cart. */
-  subtract(cartId: string, ordered: readonly Quantity[]): Promise<void>;
+  /** Takes what was ordered out of the cart, as far as it was there at `revision`. */
+  subtract(cartId: string, ordered: readonly Quantity[], revision: number | undefined): Promise<void>;
 }
 
 /** The inbox of a store in this service's terms. */

@@ -9,6 +9,14 @@ export interface CartTable {
   expires_at: number;
 }
 
+/** One row. */
+export interface CartRevisionTable {
+  id: number;
+  /** Of the last write that has brought something into any cart. */
+  last: number;
+}
+
 export interface CartsTables {
+  cart_revision: CartRevisionTable;
   cart: CartTable;
 }

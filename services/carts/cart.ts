@@ -4,12 +4,22 @@ import type { Item } from "@molecart/mixins/contracts/products.ts";
 import { lineTotal, type PricingRules, totalsOf } from "@molecart/mixins/lib/pricing.ts";
 import { CartFull, NotSellable, SkuNotFound } from "./cart.errors.ts";
 
+/** Units that one write has brought into a line. */
+export interface Addition {
+  quantity: number;
+  /** When: no write of the shop's carts has the same, a later one has a greater. */
+  revision: number;
+}
+
 /** A line as it is kept. Name and price are those of when it was last set: shown while the catalogue does not answer, and for
  *  what is not for sale any more. */
 export interface StoredLine {
   sku: string;
   quantity: number;
   item: ItemSnapshot;
+  /** Where the quantity comes from, oldest first. Their sum may be more than the line may hold: what is beyond counts as soon as
+   *  an order has taken the older ones out. Absent where the line is older than this distinction. */
+  added?: readonly Addition[];
 }
 export type ItemSnapshot = Pick<Item, "productId" | "name" | "unitPrice">;
 
@@ -26,6 +36,8 @@ export const MAX_QUANTITY = 99;
 export const MAX_LINES = 100;
 /** A guest's full cart fits into a customer's full cart. As many SKUs as catalogue and inventory answer in one call. */
 export const MAX_MERGED_LINES = 200;
+/** Of one line. Each merge brings one; beyond that the oldest are counted as one. */
+export const MAX_ADDITIONS = 20;
 
 const DAY_MS = 24 * 3_600_000;
 const GUEST_DAYS = 30;
@@ -44,7 +56,33 @@ export const lineOf = ({ sku, quantity }: Quantity, item: Item | undefined): Sto
   return { sku, quantity, item: { productId, name, unitPrice } };
 };
 
-export const setLine = (lines: Lines, line: StoredLine): StoredLine[] => {
+const additionsOf = ({ quantity, added }: StoredLine): readonly Addition[] => added ?? [{ quantity, revision: 0 }];
+
+const sumOf = (added: readonly Addition[]): number => added.reduce((sum, { quantity }) => sum + quantity, 0);
+
+const withAdditions = (line: StoredLine, added: readonly Addition[]): StoredLine => ({
+  ...line,
+  quantity: Math.min(sumOf(added), MAX_QUANTITY),
+  added,
+});
+
+/** The two oldest as one, as new as the newer: an order between the two then leaves too much in the cart, never too little. */
+const bounded = (added: readonly Addition[]): readonly Addition[] => {
+  const [first, second, ...others] = added;
+  if (added.length <= MAX_ADDITIONS || first === undefined || second === undefined) return added;
+  return bounded([{ quantity: first.quantity + second.quantity, revision: second.revision }, ...others]);
+};
+
+/** A line as everybody else sees it. */
+export const shown = ({ sku, quantity, item }: StoredLine): StoredLine => ({ sku, quantity, item });
+
+/** The revision that an order is placed from when it takes these lines: of the last write that has brought something in. */
+export const revisionOf = (lines: Lines): number =>
+  Math.max(0, ...lines.flatMap((line) => additionsOf(line).map(({ revision }) => revision)));
+
+/** Sets the quantity: whatever was there before is replaced. */
+export const setLine = (lines: Lines, set: StoredLine, revision: number): StoredLine[] => {
+  const line = withAdditions(set, [{ quantity: set.quantity, revision }]);
   if (lines.some(({ sku }) => sku === line.sku)) return lines.map((known) => (known.sku === line.sku ? line : known));
   if (lines.length >= MAX_LINES) throw new CartFull(MAX_LINES);
   return [...lines, line];
@@ -53,24 +91,49 @@ export const setLine = (lines: Lines, line: StoredLine): StoredLine[] => {
 export const removeLine = (lines: Lines, removed: string): StoredLine[] => lines.filter(({ sku }) => sku !== removed);
 
 /** Every line of both: quantities add up, what is new comes last. Refused rather than shortened. */
-export const mergeLines = (into: Lines, from: Lines): StoredLine[] => {
-  const arriving = new Map(from.map((line) => [line.sku, line.quantity]));
+export const mergeLines = (into: Lines, from: Lines, revision: number): StoredLine[] => {
+  const arriving = new Map(from.map(({ sku, quantity }) => [sku, { quantity, revision }]));
   const known = new Set(into.map(({ sku }) => sku));
-  const merged = into.map((line) => ({
-    ...line,
-    quantity: Math.min(line.quantity + (arriving.get(line.sku) ?? 0), MAX_QUANTITY),
-  }));
-  const added = from.filter(({ sku }) => !known.has(sku));
+  const merged = into.map((line) => {
+    const addition = arriving.get(line.sku);
+    return addition === undefined ? line : withAdditions(line, bounded([...additionsOf(line), addition]));
+  });
+  const added = from
+    .filter(({ sku }) => !known.has(sku))
+    .map((line) => withAdditions(line, [{ quantity: line.quantity, revision }]));
   if (added.length > 0 && merged.length + added.length > MAX_MERGED_LINES) throw new CartFull(MAX_MERGED_LINES);
   return [...merged, ...added];
 };
 
-/** What is left when an order has taken its quantities out: also what was added after it was placed. */
-export const subtractLines = (lines: Lines, ordered: readonly Quantity[]): StoredLine[] => {
+/** The newest units of a line, so many. */
+const newest = (line: StoredLine, quantity: number): Addition[] => {
+  let left = quantity;
+  const kept: Addition[] = [];
+  for (const addition of additionsOf(line).toReversed()) {
+    if (left <= 0) break;
+    const taken = Math.min(left, addition.quantity);
+    kept.unshift({ ...addition, quantity: taken });
+    left -= taken;
+  }
+  return kept;
+};
+
+/** What is left when an order has taken its SKUs out: what was set or merged after `revision`, from which it was placed with all
+ *  that was there. So the cart is as if the order had emptied it at once, however late it is heard of, and a repeat finds
+ *  nothing. An order of an older sender says no revision: it takes its quantities, the oldest units first. */
+export const subtractLines = (lines: Lines, ordered: readonly Quantity[], revision: number | undefined): StoredLine[] => {
   const taken = new Map<string, number>();
   for (const { sku, quantity } of ordered) taken.set(sku, (taken.get(sku) ?? 0) + quantity);
   return lines
-    .map((line) => ({ ...line, quantity: line.quantity - (taken.get(line.sku) ?? 0) }))
+    .map((line) => {
+      const quantity = taken.get(line.sku);
+      if (quantity === undefined) return line;
+      const left =
+        revision === undefined
+          ? newest(line, line.quantity - quantity)
+          : additionsOf(line).filter((addition) => addition.revision > revision);
+      return withAdditions(line, left);
+    })
     .filter(({ quantity }) => quantity > 0);
 };
 

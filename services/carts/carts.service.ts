@@ -42,14 +42,15 @@ export default implement(carts, {
     },
 
     async lines({ params: { cartId } }) {
-      const lines = await this.store.read(cartId);
-      return { lines: lines.map(({ sku, quantity }) => ({ sku, quantity })) };
+      const { lines, revision } = await this.store.snapshot(cartId);
+      return { lines: lines.map(({ sku, quantity }) => ({ sku, quantity })), revision };
     },
   },
 
   durable: {
     "order.created": {
-      handler: ({ params, locals }) => locals.work.subtract(cartOf(params.customer.id), params.lines),
+      handler: ({ params: { customer, lines, cartRevision }, locals }) =>
+        locals.work.subtract(cartOf(customer.id), lines, cartRevision),
     },
   },
 });

@@ -1,5 +1,5 @@
 import type { ActionParams } from "@molecart/mixins/contracts/index.ts";
-import type { HistoryEntry, Order, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
+import type { HistoryEntry, Order, OrderLine, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import type { DatabaseProps } from "@molecart/mixins/database.mixin.ts";
 import { faults } from "@molecart/mixins/faults.ts";
@@ -40,8 +40,8 @@ export const createOrder = async (desk: OrderDesk, params: ActionParams<"v1.orde
   if (answered) return answered;
 
   try {
-    const lines = await quoteCart(desk.call, `user:${customer.id}`);
-    const order = await desk.transaction((work) => acceptOrder(work, desk, params, request, hash, lines));
+    const quote = await quoteCart(desk.call, `user:${customer.id}`);
+    const order = await desk.transaction((work) => acceptOrder(work, desk, params, request, hash, quote));
     faults.crashPoint?.("order.accepted-before-answer");
     return order;
   } catch (error) {
@@ -59,11 +59,17 @@ const answerOf = async ({ database }: OrderDesk, userId: string, key: string, ha
   return known?.answer;
 };
 
-const quoteCart = async (call: Call, cartId: string) => {
-  const { lines } = await call("v1.carts.lines", { cartId });
+/** What the customer's cart holds, at the catalogue's prices. */
+interface Quote {
+  lines: OrderLine[];
+  cartRevision: number | undefined;
+}
+
+const quoteCart = async (call: Call, cartId: string): Promise<Quote> => {
+  const { lines, revision } = await call("v1.carts.lines", { cartId });
   const skus = lines.map(({ sku }) => sku);
   const { items } = skus.length === 0 ? { items: [] } : await call("v1.products.items", { skus });
-  return priceLines(lines, items);
+  return { lines: priceLines(lines, items), cartRevision: revision };
 };
 
 const acceptOrder = async (
@@ -72,7 +78,7 @@ const acceptOrder = async (
   { customer, idempotencyKey }: ActionParams<"v1.orders.create">,
   request: OrderRequest,
   hash: string,
-  lines: ReturnType<typeof priceLines>,
+  { lines, cartRevision }: Quote,
 ): Promise<Order> => {
   const order = placeOrder(lines, request, config.pricing, { id: newId(), number: newNumber("M"), at: work.now });
   await insertAnswer(work.trx, customer.id, idempotencyKey, { requestHash: hash, answer: order });
@@ -81,6 +87,7 @@ const acceptOrder = async (
     ...eventOf({ order, customer }),
     shippingAddress: order.shippingAddress,
     paymentToken: request.paymentToken,
+    ...(cartRevision !== undefined && { cartRevision }),
   });
   await work.schedule({
     id: `payment-due:${order.id}`,

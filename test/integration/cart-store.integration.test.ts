@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { ManualClock } from "@molecart/mixins/lib/clock.ts";
 import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
@@ -11,11 +12,13 @@ import { openSqliteStore } from "../../services/carts/cart.sqlite-store.ts";
 import type { CartStore } from "../../services/carts/cart.store.ts";
 import {
   type Lines,
+  MAX_QUANTITY,
   mergeLines,
   type Quantity,
   removeLine,
   type StoredLine,
   setLine,
+  shown,
   subtractLines,
 } from "../../services/carts/cart.ts";
 import { eventually } from "../support/eventually.ts";
@@ -54,8 +57,8 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
   const fill = async (cartId: string, lines: Lines) => {
     for (const each of lines) await store.setLine(cartId, each);
   };
-  const order = (envelope: Envelope, ordered: Quantity[], cartId = USER) =>
-    store.inbox.process(envelope, (work) => work.subtract(cartId, ordered));
+  const order = (envelope: Envelope, ordered: Quantity[], cartId = USER, revision?: number) =>
+    store.inbox.process(envelope, (work) => work.subtract(cartId, ordered, revision));
 
   test("does to a cart what the domain's functions do, whatever the sequence", async () => {
     const sku = fc.integer({ min: 0, max: 5 }).map((n) => `S${n}`);
@@ -81,13 +84,13 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
           switch (each.kind) {
             case "set": {
               const set = line(each.sku, each.quantity);
-              model[each.cartId] = setLine(model[each.cartId]!, set);
-              expect(await store.setLine(each.cartId, set)).toEqual(model[each.cartId]);
+              model[each.cartId] = setLine(model[each.cartId]!, set, 0);
+              expect(await store.setLine(each.cartId, set)).toEqual(model[each.cartId]!.map(shown));
               break;
             }
             case "remove":
               model[each.cartId] = removeLine(model[each.cartId]!, each.sku);
-              expect(await store.removeLine(each.cartId, each.sku)).toEqual(model[each.cartId]);
+              expect(await store.removeLine(each.cartId, each.sku)).toEqual(model[each.cartId]!.map(shown));
               break;
             case "clear":
               model[each.cartId] = [];
@@ -95,24 +98,95 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
               break;
             case "merge":
               if (each.from !== each.into) {
-                model[each.into] = mergeLines(model[each.into]!, model[each.from]!);
+                model[each.into] = mergeLines(model[each.into]!, model[each.from]!, 0);
                 model[each.from] = [];
               }
-              expect(await store.merge(each.from, each.into)).toEqual(model[each.into]);
+              expect(await store.merge(each.from, each.into)).toEqual(model[each.into]!.map(shown));
               break;
             case "order":
-              model[each.cartId] = subtractLines(model[each.cartId]!, each.ordered);
+              model[each.cartId] = subtractLines(model[each.cartId]!, each.ordered, undefined);
               await order(orderCreated(), each.ordered, each.cartId);
               break;
             default:
               each satisfies never;
           }
-          expect(await store.read(USER)).toEqual(model[USER]);
-          expect(await store.read(GUEST)).toEqual(model[GUEST]);
+          expect(await store.read(USER)).toEqual(model[USER]!.map(shown));
+          expect(await store.read(GUEST)).toEqual(model[GUEST]!.map(shown));
         }
       }),
       { numRuns: 40 },
     );
+  });
+
+  test("is as if each order had emptied the cart when it was placed, however late and often it is heard of", async () => {
+    type Quantities = Map<string, number>;
+    const cap = (quantity: number) => Math.min(quantity, MAX_QUANTITY);
+    const sku = fc.integer({ min: 0, max: 3 }).map((n) => `S${n}`);
+    const quantity = fc.integer({ min: 1, max: 99 });
+    const command = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ kind: fc.constant("set" as const), sku, quantity }) },
+      fc.record({ kind: fc.constant("remove" as const), sku }),
+      fc.record({ kind: fc.constant("clear" as const) }),
+      { weight: 2, arbitrary: fc.record({ kind: fc.constant("merge" as const), sku, quantity }) },
+      { weight: 3, arbitrary: fc.record({ kind: fc.constant("place" as const) }) },
+      { weight: 3, arbitrary: fc.record({ kind: fc.constant("hear" as const), which: fc.nat() }) },
+    );
+    type Place = { kind: "place"; envelope: Envelope; revision: number; ordered: Lines; heard: boolean };
+    type Done = Place | Exclude<typeof command extends fc.Arbitrary<infer C> ? C : never, { kind: "place" | "hear" }>;
+
+    /** All that was done, once more, where every order that was heard of takes the whole cart as it is placed. */
+    const replay = (done: readonly Done[]): Quantities => {
+      const cart: Quantities = new Map();
+      for (const each of done) {
+        if (each.kind === "set") cart.set(each.sku, each.quantity);
+        else if (each.kind === "remove") cart.delete(each.sku);
+        else if (each.kind === "merge") cart.set(each.sku, cap((cart.get(each.sku) ?? 0) + each.quantity));
+        else if (each.kind === "clear" || each.heard) cart.clear();
+      }
+      return cart;
+    };
+
+    await fc.assert(
+      fc.asyncProperty(fc.array(command, { maxLength: 16 }), async (commands) => {
+        await store.clear(USER);
+        const done: Done[] = [];
+        for (const each of commands) {
+          if (each.kind === "place") {
+            const { lines, revision } = await store.snapshot(USER);
+            if (lines.length > 0) done.push({ kind: "place", envelope: orderCreated(), revision, ordered: lines, heard: false });
+          } else if (each.kind === "hear") {
+            const placed = done.filter((one): one is Place => one.kind === "place");
+            const late = placed[each.which % Math.max(1, placed.length)];
+            if (late === undefined) continue;
+            expect(await order(late.envelope, [...late.ordered], USER, late.revision)).toBe(
+              late.heard ? "duplicate" : "processed",
+            );
+            late.heard = true;
+          } else {
+            done.push(each);
+            if (each.kind === "set") await store.setLine(USER, line(each.sku, each.quantity));
+            else if (each.kind === "remove") await store.removeLine(USER, each.sku);
+            else if (each.kind === "clear") await store.clear(USER);
+            else {
+              await store.setLine(GUEST, line(each.sku, each.quantity));
+              await store.merge(GUEST, USER);
+            }
+          }
+          expect(quantities(await store.read(USER))).toEqual(Object.fromEntries(replay(done)));
+        }
+      }),
+      { numRuns: 120 },
+    );
+  });
+
+  test("takes nothing out of a cart that was filled anew after it was emptied, or lost", async () => {
+    await fill(USER, [line("A", 2)]);
+    const { revision } = await store.snapshot(USER);
+    await store.clear(USER);
+    await fill(USER, [line("A", 2)]);
+    await order(orderCreated(), [{ sku: "A", quantity: 2 }], USER, revision);
+    expect(quantities(await store.read(USER))).toEqual({ A: 2 });
+    expect((await store.snapshot(USER)).revision).toBeGreaterThan(revision);
   });
 
   test("keeps all of 50 parallel writes to different SKUs", async () => {
@@ -216,7 +290,7 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
     await fill(USER, [line("A", 5)]);
     const event = orderCreated();
     const broken = store.inbox.process(event, async (work) => {
-      await work.subtract(USER, [{ sku: "A", quantity: 1 }]);
+      await work.subtract(USER, [{ sku: "A", quantity: 1 }], undefined);
       throw new Error("broken");
     });
     await expect(broken).rejects.toThrow("broken");
@@ -324,6 +398,26 @@ describe("the embedded cart store", () => {
     await tearDown();
   });
 
+  test("reads carts from before lines had revisions, and takes what was ordered out of them", async () => {
+    const { store, options, reopen, tearDown } = await open();
+    await store.close();
+    const db = new DatabaseSync(options.file);
+    db.prepare("insert into cart (id, lines, expires_at) values (?, ?, ?)").run(
+      USER,
+      JSON.stringify([line("A", 5), line("B", 1)]),
+      options.clock.now() + DAY_MS,
+    );
+    db.close();
+    const reopened = await reopen();
+    const { lines, revision } = await reopened.snapshot(USER);
+    expect([lines, revision]).toEqual([[line("A", 5), line("B", 1)], 0]);
+    await reopened.setLine(USER, line("B", 1));
+    const ordered = [...lines];
+    await reopened.inbox.process(orderCreated(), (work) => work.subtract(USER, ordered, revision));
+    expect(await reopened.read(USER)).toEqual([line("B", 1)]);
+    await tearDown();
+  });
+
   test("refuses a second owner by name", async () => {
     const { options, tearDown } = await open();
     await expect(openSqliteStore(options)).rejects.toMatchObject({ type: "STORE_IN_USE" });
@@ -394,7 +488,7 @@ describeWith(["redis"], "the served cart store", () => {
       () => store.setLine(USER, line("B", 2)),
       () => store.removeLine(USER, "C"),
       () => store.merge(GUEST, USER),
-      () => store.inbox.process(event, (work) => work.subtract(USER, [{ sku: "A", quantity: 1 }])),
+      () => store.inbox.process(event, (work) => work.subtract(USER, [{ sku: "A", quantity: 1 }], undefined)),
     ]) {
       await admin.pexpire(`${namespace}:carts:cart:${USER}`, 5_000);
       await write();
@@ -405,6 +499,23 @@ describeWith(["redis"], "the served cart store", () => {
     const letter = orderCreated();
     await store.inbox.bury(letter, FAILURE);
     expect(await admin.pttl(`${namespace}:carts:inbox:${letter.id}`)).toBe(-1);
+    await tearDown();
+  });
+
+  test("reads carts from before lines had revisions, and takes what was ordered out of them", async () => {
+    const { store, namespace, tearDown } = await open();
+    const old = Object.fromEntries(
+      [line("A", 5), line("B", 1)].map(({ sku, quantity, item }, index) => [
+        sku,
+        `${index + 1}:${quantity}:${JSON.stringify(item)}`,
+      ]),
+    );
+    await admin.hset(`${namespace}:carts:cart:${USER}`, old);
+    const { lines, revision } = await store.snapshot(USER);
+    expect([lines, revision]).toEqual([[line("A", 5), line("B", 1)], 0]);
+    await store.setLine(USER, line("B", 1));
+    await store.inbox.process(orderCreated(), (work) => work.subtract(USER, [...lines], revision));
+    expect(await store.read(USER)).toEqual([line("B", 1)]);
     await tearDown();
   });
 

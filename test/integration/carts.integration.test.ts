@@ -68,7 +68,7 @@ class Neighbours {
   }
 }
 
-const orderCreated = (lines: { sku: string; quantity: number }[]) =>
+const orderCreated = (lines: { sku: string; quantity: number }[], cartRevision?: number) =>
   newEnvelope(
     "order.created",
     "o1",
@@ -80,6 +80,7 @@ const orderCreated = (lines: { sku: string; quantity: number }[]) =>
       totals: { items: eur(1), shipping: eur(0), tax: eur(0), total: eur(1) },
       shippingAddress: { name: "Ada", line1: "1 Road", city: "Berlin", postalCode: "10115", country: "DE" },
       paymentToken: "tok_1",
+      ...(cartRevision !== undefined && { cartRevision }),
     },
     new Date().toISOString(),
   );
@@ -228,6 +229,21 @@ const behaves = (environment: () => Record<string, string>) => {
         ["CHAIR", 4],
       ]),
     );
+  });
+
+  test("leaves a cart alone that was filled anew before the order of its former content was heard of", async () => {
+    await put("LAMP", 2);
+    await put("CHAIR", 1);
+    const { lines, revision } = await call("v1.carts.lines", { cartId: USER });
+    await put("LAMP", 2);
+    await call("v1.carts.removeItem", { cartId: USER, sku: "CHAIR" });
+    const event = orderCreated(lines, revision);
+    await deliver(service(), event);
+    await deliver(service(), event);
+    expect(await linesOf()).toEqual([["LAMP", 2]]);
+    const again = await call("v1.carts.lines", { cartId: USER });
+    await deliver(service(), orderCreated(again.lines, again.revision));
+    expect(await linesOf()).toEqual([]);
   });
 
   test("makes an order's event that it cannot read a dead letter, and goes on with the next", async () => {

@@ -30,7 +30,7 @@ for (const { world: name, servers, open } of worlds) {
     let key = 0;
 
     const fakes = (): ServiceSchema[] => [
-      { name: "carts", version: 1, actions: { lines: () => lookIntoCart().then(() => ({ lines: cart })) } },
+      { name: "carts", version: 1, actions: { lines: () => lookIntoCart().then(() => ({ lines: cart, revision: 7 })) } },
       {
         name: "products",
         version: 1,
@@ -145,7 +145,13 @@ for (const { world: name, servers, open } of worlds) {
       expect(await stage.sent(order.id)).toEqual([
         {
           type: "order.created",
-          data: expect.objectContaining({ orderId: order.id, customer, paymentToken: "tok", lines: order.lines }),
+          data: expect.objectContaining({
+            orderId: order.id,
+            customer,
+            paymentToken: "tok",
+            lines: order.lines,
+            cartRevision: 7,
+          }),
         },
       ]);
     });

@@ -5,13 +5,16 @@ import {
   type Lines,
   lifetimeMs,
   lineOf,
+  MAX_ADDITIONS,
   MAX_LINES,
   MAX_MERGED_LINES,
   MAX_QUANTITY,
   mergeLines,
   removeLine,
+  revisionOf,
   type StoredLine,
   setLine,
+  shown,
   subtractLines,
   viewOf,
 } from "../../../../services/carts/cart.ts";
@@ -45,7 +48,7 @@ const someLines = fc
 
 describe("setting a line", () => {
   test("appends what is new and leaves what is known in its place", () => {
-    const lines = setLine(setLine(setLine([], line("A", 1)), line("B", 1)), line("A", 5));
+    const lines = setLine(setLine(setLine([], line("A", 1), 1), line("B", 1), 2), line("A", 5), 3);
     expect(lines.map(({ sku, quantity }) => [sku, quantity])).toEqual([
       ["A", 5],
       ["B", 1],
@@ -54,8 +57,8 @@ describe("setting a line", () => {
 
   test("refuses the line beyond the limit, but not another quantity in a full cart", () => {
     const full = numbered(MAX_LINES);
-    expect(() => setLine(full, line("NEW"))).toThrow(expect.objectContaining({ type: "CART_FULL", code: 409 }));
-    expect(quantities(setLine(full, line("S7", 3))).S7).toBe(3);
+    expect(() => setLine(full, line("NEW"), 1)).toThrow(expect.objectContaining({ type: "CART_FULL", code: 409 }));
+    expect(quantities(setLine(full, line("S7", 3), 1)).S7).toBe(3);
   });
 
   test("remembers the name and price of what the catalogue sells, and refuses the rest", () => {
@@ -77,7 +80,7 @@ describe("merging", () => {
   test("keeps every line of both, adds up and caps, and never makes a quantity smaller", () => {
     fc.assert(
       fc.property(someLines, someLines, (into, from) => {
-        const merged = quantities(mergeLines(into, from));
+        const merged = quantities(mergeLines(into, from, 1));
         const [a, b] = [quantities(into), quantities(from)];
         const skus = new Set([...Object.keys(a), ...Object.keys(b)]);
         expect(new Set(Object.keys(merged))).toEqual(skus);
@@ -87,23 +90,23 @@ describe("merging", () => {
   });
 
   test("puts the guest's new lines behind the customer's, in the guest's order", () => {
-    const merged = mergeLines([line("B"), line("A")], [line("D"), line("A"), line("C")]);
+    const merged = mergeLines([line("B"), line("A")], [line("D"), line("A"), line("C")], 1);
     expect(merged.map(({ sku }) => sku)).toEqual(["B", "A", "D", "C"]);
   });
 
   test("takes two full carts, and refuses whole what would go beyond", () => {
-    const both = mergeLines(numbered(MAX_LINES), numbered(MAX_LINES, "T"));
+    const both = mergeLines(numbered(MAX_LINES), numbered(MAX_LINES, "T"), 1);
     expect(both).toHaveLength(MAX_MERGED_LINES);
-    expect(() => mergeLines(both, [line("NEW")])).toThrow(expect.objectContaining({ type: "CART_FULL" }));
-    expect(quantities(mergeLines(both, [line("S1", 2)])).S1).toBe(3);
+    expect(() => mergeLines(both, [line("NEW")], 2)).toThrow(expect.objectContaining({ type: "CART_FULL" }));
+    expect(quantities(mergeLines(both, [line("S1", 2)], 2)).S1).toBe(3);
   });
 });
 
 describe("taking an order out", () => {
-  test("leaves exactly what the cart has more than the order", () => {
+  test("that says no revision leaves exactly what the cart has more than the order", () => {
     fc.assert(
       fc.property(someLines, someLines, (lines, ordered) => {
-        const left = quantities(subtractLines(lines, ordered));
+        const left = quantities(subtractLines(lines, ordered, undefined));
         const taken = quantities(ordered);
         for (const { sku, quantity } of lines) expect(left[sku] ?? 0).toBe(Math.max(0, quantity - (taken[sku] ?? 0)));
         expect(Object.values(left).every((quantity) => quantity > 0)).toBe(true);
@@ -112,7 +115,32 @@ describe("taking an order out", () => {
   });
 
   test("counts two ordered lines of one SKU together", () => {
-    expect(subtractLines([line("A", 5)], [line("A", 2), line("A", 2)])).toEqual([line("A", 1)]);
+    expect(subtractLines([line("A", 5)], [line("A", 2), line("A", 2)], undefined).map(shown)).toEqual([line("A", 1)]);
+  });
+
+  test("leaves what was set or merged after the order was placed, however late it is heard of", () => {
+    const placed = setLine(setLine(setLine([], line("A", 98), 1), line("B", 2), 2), line("C", 3), 3);
+    const ordered = placed.map(shown);
+    const later = mergeLines(setLine(removeLine(placed, "C"), line("B", 7), 4), [line("A", 5), line("C", 1)], 5);
+    expect(quantities(later)).toEqual({ A: 99, B: 7, C: 1 });
+    const left = subtractLines(later, ordered, revisionOf(placed));
+    expect(quantities(left)).toEqual({ A: 5, B: 7, C: 1 });
+    expect(subtractLines(left, ordered, revisionOf(placed))).toEqual(left);
+  });
+
+  test("takes whole what was there before lines had revisions", () => {
+    expect(subtractLines([line("A", 5)], [line("A", 5)], revisionOf([line("A", 5)]))).toEqual([]);
+  });
+
+  test("remembers at most 20 additions of a line, and rather leaves than takes what it has forgotten to tell apart", () => {
+    const merged = Array.from({ length: 30 }, (_, n) => n + 2).reduce(
+      (lines, revision) => mergeLines(lines, [line("A")], revision),
+      setLine([], line("A"), 1),
+    );
+    expect(merged[0]?.added).toHaveLength(MAX_ADDITIONS);
+    expect(merged[0]?.quantity).toBe(31);
+    expect(quantities(subtractLines(merged, [line("A", 1)], 1))).toEqual({ A: 31 });
+    expect(quantities(subtractLines(merged, [line("A", 30)], 30))).toEqual({ A: 1 });
   });
 
   test("leaves the other lines alone when one is removed", () => {
