@@ -1,5 +1,5 @@
 /** `npm run repl`: joins the cluster (NATS_URL) with a prompt and without services. Beside the framework's commands it has
- *  `saga`, `sagas` and `dlq`. */
+ *  `saga`, `sagas`, `dlq` and `refunds`. */
 
 import { launch } from "../launch.ts";
 import { readEnvironment } from "../lib/config.ts";

@@ -1,6 +1,7 @@
 import { type Static, Type } from "typebox";
-import { Customer, Exactly, Id, IdempotencyKey, Money, NoParams, Time, Viewer } from "./common.ts";
+import { Customer, Exactly, Id, IdempotencyKey, Money, NoParams, Page, Paging, Time, Viewer } from "./common.ts";
 import { contract } from "./contract.ts";
+import { Actor } from "./operations.ts";
 
 const STATUSES = ["awaiting", "charging", "completed", "failed", "voided", "refunding", "refunded"] as const;
 export type PaymentStatus = (typeof STATUSES)[number];
@@ -10,16 +11,50 @@ export type Card = Static<typeof Card>;
 
 const Reason = Type.String({ minLength: 1, maxLength: 500 });
 
-/** pending: promised, and on its way to the provider. succeeded: the provider has taken it, and it is booked. */
+const REFUND_STATUSES = ["pending", "succeeded", "refused", "settled"] as const;
+export type RefundStatus = (typeof REFUND_STATUSES)[number];
+
+/** pending: promised, and on its way to the provider. succeeded: the provider has taken it, and it is booked. refused: the
+ *  provider will not take it; an operator tries again or settles it. settled: paid back by other means, and booked. */
 export const Refund = Exactly({
   id: Id,
   orderId: Id,
   amount: Money,
   reason: Type.String(),
-  status: Type.Enum(["pending", "succeeded"]),
+  status: Type.Enum(REFUND_STATUSES),
   createdAt: Time,
 });
 export type Refund = Static<typeof Refund>;
+
+/** How money goes back that the provider does not take. */
+export const settlementMethods = ["bank_transfer", "cheque", "cash", "other"] as const;
+export type SettlementMethod = (typeof settlementMethods)[number];
+const SettlementMethod = Type.Enum(settlementMethods);
+
+/** What has been done about a refund that the provider did not take. */
+export const RefundStep = Exactly({
+  at: Time,
+  action: Type.Enum(["refused", "retried", "settled"]),
+  /** Who: an operator, or `payments` itself. */
+  actor: Type.String(),
+  /** Why; of a refusal the provider's code. */
+  reason: Type.String(),
+});
+export type RefundStep = Static<typeof RefundStep>;
+
+/** A refund that the provider has refused, with its story. */
+export const RefundCase = Exactly({
+  ...Refund.properties,
+  paymentId: Id,
+  /** The provider's word, or UNANSWERED when it was given up without one. */
+  code: Type.String(),
+  /** How and with which reference it was paid back by other means; null until then. */
+  method: Type.Union([SettlementMethod, Type.Null()]),
+  reference: Type.Union([Type.String(), Type.Null()]),
+  /** Oldest first. */
+  steps: Type.Array(RefundStep),
+});
+export type RefundCase = Static<typeof RefundCase>;
 
 export const Payment = Exactly({
   id: Id,
@@ -38,7 +73,7 @@ export const Payment = Exactly({
 export type Payment = Static<typeof Payment>;
 
 /** What the books here and the provider's do not agree on. */
-const FINDINGS = ["charge_unknown", "charge_after_failure", "charge_stuck", "refund_stuck"] as const;
+const FINDINGS = ["charge_unknown", "charge_after_failure", "charge_stuck", "refund_stuck", "refund_refused"] as const;
 export type FindingKind = (typeof FINDINGS)[number];
 export const Finding = Exactly({
   paymentId: Id,
@@ -82,6 +117,32 @@ export const payments = contract({
       result: Refund,
       idempotent: true,
     },
+    /** Refunds that the provider has refused, oldest first: staff only, checked at the gateway. */
+    listRefusedRefunds: {
+      params: Exactly({
+        /** refused: they wait for an operator. settled: he has paid them back by other means. */
+        status: Type.Enum(["refused", "settled"], { default: "refused" }),
+        ...Paging,
+      }),
+      result: Page(RefundCase),
+      idempotent: true,
+    },
+    /** Asks the provider once more for a refund that it has refused. A repeat answers the same: staff only. */
+    retryRefund: { params: Exactly({ refundId: Id, actor: Actor, reason: Reason }), result: Refund, idempotent: true },
+    /** Notes that a refused refund was paid back by other means; books and announces it. A repeat with the same method and
+     *  reference answers the same: staff only. */
+    settleRefund: {
+      params: Exactly({
+        refundId: Id,
+        actor: Actor,
+        method: SettlementMethod,
+        /** Of the transfer, for the books. */
+        reference: Type.String({ minLength: 1, maxLength: 200 }),
+        reason: Reason,
+      }),
+      result: Refund,
+      idempotent: true,
+    },
     /** What the reconciliation has found and nothing has settled yet: staff only, checked at the gateway. */
     findings: { params: NoParams, result: Exactly({ items: Type.Array(Finding) }), idempotent: true },
   },
@@ -98,7 +159,11 @@ export const payments = contract({
       /** Everything that was captured has been paid back with it. */
       full: Type.Boolean(),
       reason: Type.String(),
+      /** Present where it did not go back to the card. */
+      method: Type.Optional(SettlementMethod),
     }),
+    /** The provider will not take a refund: it will be paid back by other means. Said once for each refund. */
+    "refund.refused": Type.Object({ ...PaymentEvent, refundId: Id, amount: Money, reason: Type.String(), code: Type.String() }),
     /** The money of a return is settled. `amount` is less than was asked for, or nothing, where it had been refunded before. */
     "return.refunded": Type.Object({ orderId: Id, returnId: Id, amount: Money }),
   },
@@ -106,6 +171,8 @@ export const payments = contract({
     PAYMENT_NOT_FOUND: "No such payment, or it is somebody else's",
     NOT_REFUNDABLE: "Nothing of this payment can be refunded in its state",
     REFUND_TOO_LARGE: "More than what was captured and is not refunded, or being refunded, yet",
+    REFUND_NOT_FOUND: "No such refund",
+    REFUND_NOT_REFUSED: "The refund is not one that the provider has refused",
     IDEMPOTENCY_KEY_REUSED: "The Idempotency-Key was used with another request",
     INVALID_CARD: "The card's number, date or code is not valid",
     CARD_NOT_SUPPORTED: "The sandbox knows only its test cards",

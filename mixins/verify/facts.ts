@@ -1,5 +1,5 @@
-import type { OrderStatus } from "../contracts/orders.ts";
-import type { PaymentStatus } from "../contracts/payments.ts";
+import type { OrderStatus, ReturnStatus } from "../contracts/orders.ts";
+import type { PaymentStatus, RefundStatus } from "../contracts/payments.ts";
 import type { ShipmentStatus } from "../contracts/shipping.ts";
 import type { Money } from "../lib/money.ts";
 
@@ -101,8 +101,19 @@ export interface OrderFact {
   createdAt: string;
 }
 
+export interface ReturnFact {
+  id: string;
+  orderId: string;
+  status: ReturnStatus;
+  /** What has arrived; empty until it has. */
+  received: (Units & { restock: boolean })[];
+  /** What the received lines are worth; once refunded, what was paid back. Null until they are received. */
+  refund: number | null;
+}
+
 export interface OrdersFacts {
   orders: OrderFact[];
+  returns: ReturnFact[];
   /** What customers were answered: an accepted order each. */
   answers: { userId: string; key: string; orderId: string; number: string; total: Money }[];
   /** Status -> what happens -> the statuses that are run through. */
@@ -150,8 +161,24 @@ export interface ProviderFacts {
   refunds: { refundId: string; chargeId: string; amount: number; currency: string }[];
 }
 
+export interface RefundFact {
+  id: string;
+  paymentId: string;
+  orderId: string;
+  status: RefundStatus;
+  cause: string;
+  /** The return's id, of its refund. */
+  causeId: string;
+  amount: number;
+  currency: string;
+  /** Why the provider did not take it. */
+  code: string | null;
+  updatedAt: string;
+}
+
 export interface PaymentsFacts {
   payments: PaymentFact[];
+  refunds: RefundFact[];
   ledger: LedgerFact[];
   provider: ProviderFacts;
 }

@@ -82,6 +82,11 @@ export default implement(notifications, {
         return notify(this, locals.work, { type: "payment.refunded", data: params });
       },
     },
+    "refund.refused": {
+      handler({ params, locals }) {
+        return notify(this, locals.work, { type: "refund.refused", data: params });
+      },
+    },
     "return.received": {
       handler({ params, locals }) {
         return notify(this, locals.work, { type: "return.received", data: params });

@@ -1,5 +1,6 @@
 import type { EventData, EventName } from "@molecart/mixins/contracts/index.ts";
 import type { Preferences } from "@molecart/mixins/contracts/notifications.ts";
+import type { SettlementMethod } from "@molecart/mixins/contracts/payments.ts";
 import { format } from "@molecart/mixins/lib/money.ts";
 import type { Content } from "./message.ts";
 import { explainReason } from "./reasons.ts";
@@ -33,6 +34,13 @@ const parcel = ({ carrier, trackingNumber }: EventData<"shipment.dispatched">): 
   ["Carrier", carrier],
   ["Tracking number", trackingNumber],
 ];
+
+const HOW_PAID_BACK: Record<SettlementMethod, string> = {
+  bank_transfer: "by bank transfer",
+  cheque: "by cheque",
+  cash: "in cash",
+  other: "in another way",
+};
 
 /** Every event that a customer is told of, and what is said. */
 export const templates = {
@@ -112,11 +120,31 @@ export const templates = {
   "payment.refunded": {
     name: "refund",
     topic: null,
-    write: ({ number, amount, refundedTotal, full, reason }) => ({
+    write: ({ number, amount, refundedTotal, full, reason, method }) => ({
       subject: `Refund: ${format(amount)} for your order ${number}`,
       opening: [sentences(`We have paid back ${format(amount)} for your order ${number}.`, explainReason(reason))],
       ...(!full && refundedTotal.amount > amount.amount && { rows: [["Paid back so far", format(refundedTotal)] as const] }),
-      closing: ["It goes to the card that you paid with. Your bank may take a few days to show it."],
+      closing:
+        method === undefined
+          ? ["It goes to the card that you paid with. Your bank may take a few days to show it."]
+          : [`Your card did not take it, so we have paid it back ${HOW_PAID_BACK[method]}.`],
+    }),
+  },
+
+  "refund.refused": {
+    name: "refund-refused",
+    topic: null,
+    write: ({ number, amount, reason }) => ({
+      subject: `About your refund for order ${number}`,
+      opening: [
+        sentences(
+          `We owe you ${format(amount)} for your order ${number}, and your card does not take it.`,
+          explainReason(reason),
+        ),
+      ],
+      closing: [
+        "You will get it in another way. We will write again as soon as it is paid; please write to us if it takes long.",
+      ],
     }),
   },
 

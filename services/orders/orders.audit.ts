@@ -46,6 +46,15 @@ const readOrders = async (db: Kysely<Tables>): Promise<OrderFact[]> => {
   );
 };
 
+const readReturns = async (db: Kysely<Tables>): Promise<OrdersFacts["returns"]> => {
+  const rows = await db
+    .selectFrom("return_request")
+    .select(["id", "order_id", "status", "received", "refund"])
+    .orderBy("id")
+    .execute();
+  return rows.map(({ id, order_id, status, received, refund }) => ({ id, orderId: order_id, status, received, refund }));
+};
+
 const readAnswers = (db: Kysely<Tables>): Promise<OrdersFacts["answers"]> =>
   inPages(
     (last: AnswerRow | undefined, limit) =>
@@ -75,6 +84,7 @@ const audit: Auditor = (stores) =>
     messaging: await readMessaging(db),
     orders: {
       orders: await readOrders(db),
+      returns: await readReturns(db),
       answers: await readAnswers(db),
       transitions,
       paymentDueMs: ordersConfig(stores.env).paymentDueMs,

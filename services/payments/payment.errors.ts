@@ -1,4 +1,4 @@
-import type { PaymentStatus } from "@molecart/mixins/contracts/payments.ts";
+import type { PaymentStatus, RefundStatus } from "@molecart/mixins/contracts/payments.ts";
 import { NotYet, Refusal } from "@molecart/mixins/lib/errors.ts";
 import { format, type Money } from "@molecart/mixins/lib/money.ts";
 import type { FieldProblem } from "./card.ts";
@@ -22,6 +22,28 @@ export class RefundTooLarge extends Refusal {
       requested,
       refundable,
     });
+  }
+}
+
+export class RefundNotFound extends Refusal {
+  constructor(refundId: string) {
+    super("REFUND_NOT_FOUND", 404, `There is no refund ${refundId}`);
+  }
+}
+
+/** Nothing is for an operator to decide about it. */
+export class RefundNotRefused extends Refusal {
+  constructor(refundId: string, status: RefundStatus) {
+    super("REFUND_NOT_REFUSED", 409, `Refund ${refundId} is ${status}, not refused`, { status });
+  }
+}
+
+/** The provider's word, never an answer of ours: it will not take this refund, however often it is asked. */
+export class RefundRefused extends Refusal {
+  readonly reason: string;
+  constructor(reason: string) {
+    super("REFUND_REFUSED", 409, `The provider refuses the refund: ${reason}`, { reason });
+    this.reason = reason;
   }
 }
 

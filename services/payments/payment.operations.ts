@@ -2,13 +2,23 @@ import type { ActionParams, EventData } from "@molecart/mixins/contracts/index.t
 import type { Refund } from "@molecart/mixins/contracts/payments.ts";
 import type { DatabaseProps } from "@molecart/mixins/database.mixin.ts";
 import { type Clock, isoTime } from "@molecart/mixins/lib/clock.ts";
-import { Unavailable } from "@molecart/mixins/lib/errors.ts";
+import { codeOf, Unavailable } from "@molecart/mixins/lib/errors.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
+import { format } from "@molecart/mixins/lib/money.ts";
 import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import type { Job } from "@molecart/mixins/messaging/job-runner.ts";
 import type { SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
+import { verdictOn } from "@molecart/mixins/messaging/verdict.ts";
 import { entriesOf } from "./ledger.ts";
-import { ChargePending, ChargeUnsettled, IdempotencyKeyReused, NotCapturedYet, PaymentNotFound } from "./payment.errors.ts";
+import {
+  ChargePending,
+  ChargeUnsettled,
+  IdempotencyKeyReused,
+  NotCapturedYet,
+  PaymentNotFound,
+  RefundNotFound,
+  RefundRefused,
+} from "./payment.errors.ts";
 import {
   findOrderIdOf,
   findPaymentOf,
@@ -19,11 +29,15 @@ import {
   insertProviderEvent,
   insertRefund,
   insertRefundAnswer,
+  insertRefundStep,
   lockPaymentOf,
   setChargeSent,
   setPayment,
   setRefunded,
   setRefunding,
+  setRefundPending,
+  setRefundRefused,
+  setRefundSettled,
   setRefundSucceeded,
   type Tables,
 } from "./payment.repository.ts";
@@ -31,19 +45,25 @@ import {
   capRefund,
   chargeKey,
   hear,
+  isGivenUp,
   isStaff,
   mayStillArrive,
   type NewRefund,
   type News,
   newPayment,
+  nextRound,
   ownerOf,
   planRefund,
+  planRetry,
+  planSettlement,
   refundKey,
   type StoredPayment,
   type StoredRefund,
   toRefund,
+  UNANSWERED,
 } from "./payment.ts";
 import type { ChargeOutcome, PaymentProvider, ProviderEvent } from "./provider.ts";
+import { deleteSettledRefundFindings, setFinding } from "./reconciliation.repository.ts";
 
 export type PaymentsWork = SqlWork<Tables>;
 type PaymentJob = Job<PaymentsWork, unknown>;
@@ -54,12 +74,16 @@ export interface PaymentDesk extends Pick<DatabaseProps<Tables>, "database"> {
   provider: PaymentProvider;
   /** For one call to the provider. */
   providerTimeoutMs: number;
+  /** How long a refund without an answer is tried. */
+  refundGiveUpMs: number;
   /** Ends calls to the provider when the service stops; they are resolved by asking when it is back. */
   stopping: AbortSignal;
 }
 
 const chargeJob = (paymentId: string): string => `charge:${paymentId}`;
-const refundJob = (refundId: string): string => `refund:${refundId}`;
+/** Of one round, so that a job of an earlier one cannot end it. */
+const refundJob = ({ id, round }: Pick<StoredRefund, "id" | "round">): string =>
+  round === 0 ? `refund:${id}` : `refund:${id}:${round}`;
 
 /** The reason of a return's refund, as notifications put it into words. */
 const RETURNED = "goods_returned";
@@ -102,13 +126,13 @@ const enter = async (work: PaymentsWork, payment: StoredPayment, status: StoredP
 export const scheduleCharge = (work: PaymentsWork, { id, orderId }: StoredPayment): Promise<void> =>
   work.schedule({ id: chargeJob(id), kind: "charge", aggregateId: orderId, dueAt: Date.parse(work.now) });
 
-export const scheduleRefund = (work: PaymentsWork, { id, orderId }: StoredRefund): Promise<void> =>
+export const scheduleRefund = (work: PaymentsWork, refund: StoredRefund): Promise<void> =>
   work.schedule({
-    id: refundJob(id),
+    id: refundJob(refund),
     kind: "refund",
-    aggregateId: orderId,
+    aggregateId: refund.orderId,
     dueAt: Date.parse(work.now),
-    data: { refundId: id },
+    data: { refundId: refund.id },
   });
 
 /** Money moves only for an order that has been heard of. */
@@ -141,6 +165,12 @@ const promise = async (work: PaymentsWork, payment: StoredPayment, refund: NewRe
     paymentId: payment.id,
     orderId: payment.orderId,
     status: "pending",
+    round: 0,
+    keyRound: 0,
+    triedSince: work.now,
+    refusalCode: null,
+    method: null,
+    reference: null,
     createdAt: work.now,
   };
   await insertRefund(work.trx, stored);
@@ -185,19 +215,90 @@ export const refundReturn = async (
 };
 
 /** The provider has taken a refund: books and announces it, once. */
-const settleRefund = async (work: PaymentsWork, refund: StoredRefund, providerRefundId: string): Promise<void> => {
-  const { id, orderId, amount, reason, cause, causeId } = refund;
+const completeRefund = async (work: PaymentsWork, refund: StoredRefund, providerRefundId: string): Promise<void> => {
   // The payment's row before the refund's, as a promise takes them.
-  const before = (await lockPaymentOf(work.trx, orderId)) as StoredPayment;
-  if (!(await setRefundSucceeded(work.trx, id, providerRefundId, work.now))) return;
+  const before = (await lockPaymentOf(work.trx, refund.orderId)) as StoredPayment;
+  if (!(await setRefundSucceeded(work.trx, refund.id, providerRefundId, work.now))) return;
+  await payBack(work, before, refund, "refund");
+};
+
+/** The money of a refund has gone back. The payment is locked. */
+const payBack = async (
+  work: PaymentsWork,
+  before: StoredPayment,
+  { id, orderId, amount, reason, cause, causeId, method }: StoredRefund,
+  movement: "refund" | "settlement",
+): Promise<void> => {
   const { payment } = hear(before, { type: "refund.succeeded", amount: amount.amount });
   await setPayment(work.trx, payment, work.now);
   await setRefunded(work.trx, payment.id, amount.amount);
-  await insertEntries(work.trx, payment, { kind: "refund", refundId: id, entries: entriesOf("refund", amount) }, work.now);
+  await insertEntries(work.trx, payment, { kind: "refund", refundId: id, entries: entriesOf(movement, amount) }, work.now);
   const refundedTotal = { amount: payment.balance.refunded, currency: amount.currency };
   const full = payment.status === "refunded";
-  work.emit("payment.refunded", orderId, { ...ordered(payment).about, refundId: id, amount, refundedTotal, full, reason });
+  const how = method === null ? {} : { method };
+  work.emit("payment.refunded", orderId, {
+    ...ordered(payment).about,
+    refundId: id,
+    amount,
+    refundedTotal,
+    full,
+    reason,
+    ...how,
+  });
   if (cause === "return") work.emit("return.refunded", orderId, { orderId, returnId: causeId, amount });
+};
+
+/** The provider will not take a refund: it stays promised, and waits for an operator. The customer hears of it once. */
+const refuseRefund = async (work: PaymentsWork, refund: StoredRefund, code: string): Promise<void> => {
+  const { id, paymentId, orderId, amount, reason, round } = refund;
+  const payment = (await lockPaymentOf(work.trx, orderId)) as StoredPayment;
+  if (!(await setRefundRefused(work.trx, refund, code, work.now))) return;
+  await insertRefundStep(work.trx, id, { at: work.now, action: "refused", actor: "payments", reason: code });
+  const detail = `refund ${id} of ${format(amount)} was refused: ${code}`;
+  await setFinding(work.trx, { paymentId, kind: "refund_refused", detail }, work.now);
+  if (round === 0) work.emit("refund.refused", orderId, { ...ordered(payment).about, refundId: id, amount, reason, code });
+};
+
+/** Holds the refund's payment, and so the refund, until the transaction ends. */
+const lockRefund = async ({ trx }: PaymentsWork, refundId: string): Promise<{ payment: StoredPayment; refund: StoredRefund }> => {
+  const orderId = (await findRefund(trx, refundId))?.orderId;
+  const payment = orderId === undefined ? undefined : await lockPaymentOf(trx, orderId);
+  // Read again: what was seen before the lock may be over.
+  const refund = await findRefund(trx, refundId);
+  if (payment === undefined || refund === undefined) throw new RefundNotFound(refundId);
+  return { payment, refund };
+};
+
+/** An operator has the provider asked once more. */
+export const retryRefund = async (
+  work: PaymentsWork,
+  { refundId, actor, reason }: ActionParams<"v1.payments.retryRefund">,
+): Promise<Refund> => {
+  const { refund } = await lockRefund(work, refundId);
+  if (planRetry(refund) === "nothing to do") return toRefund(refund);
+  const again = nextRound(refund, work.now);
+  await setRefundPending(work.trx, again);
+  await insertRefundStep(work.trx, refundId, { at: work.now, action: "retried", actor, reason });
+  await scheduleRefund(work, again);
+  await deleteSettledRefundFindings(work.trx, again.paymentId);
+  return toRefund(again);
+};
+
+/** An operator has paid a refused refund back by other means: books and announces it, once. */
+export const settleRefund = async (
+  work: PaymentsWork,
+  { refundId, actor, method, reference, reason }: ActionParams<"v1.payments.settleRefund">,
+): Promise<Refund> => {
+  const { payment, refund } = await lockRefund(work, refundId);
+  if (planSettlement(refund, { method, reference }) === "nothing to do") return toRefund(refund);
+  const settled: StoredRefund = { ...refund, status: "settled", method, reference };
+  if (!(await setRefundSettled(work.trx, refundId, { method, reference }, work.now)))
+    throw new Error(`Refund ${refundId} has changed under the lock`);
+  const why = `${method} ${reference}: ${reason}`;
+  await insertRefundStep(work.trx, refundId, { at: work.now, action: "settled", actor, reason: why });
+  await payBack(work, payment, settled, "settlement");
+  await deleteSettledRefundFindings(work.trx, payment.id);
+  return toRefund(settled);
 };
 
 /** The job that charges. The provider is asked outside of any transaction; its answer, ledger and event are one. */
@@ -255,8 +356,21 @@ export const refund = async (desk: PaymentDesk, job: RefundJob): Promise<void> =
     return;
   }
   const request = { idempotencyKey: refundKey(pending), chargeId: payment.charge.chargeId, amount: pending.amount };
-  const { refundId } = await ask(desk, (signal) => desk.provider.refund(request, signal));
-  await job.complete((work) => settleRefund(work, pending, refundId));
+  const outcome = await ask(desk, (signal) => desk.provider.refund(request, signal)).catch((error: unknown) => {
+    const code = refusalOf(error, pending, job.attempt, desk);
+    if (code === undefined) throw error;
+    return { code };
+  });
+  await job.complete((work) =>
+    "code" in outcome ? refuseRefund(work, pending, outcome.code) : completeRefund(work, pending, outcome.refundId),
+  );
+};
+
+/** Why a refund is not tried any more; undefined while it is. */
+const refusalOf = (error: unknown, { triedSince }: StoredRefund, tries: number, desk: PaymentDesk): string | undefined => {
+  if (error instanceof RefundRefused) return error.reason;
+  if (verdictOn(error) === "refused") return codeOf(error);
+  return isGivenUp(tries, desk.clock.now() - Date.parse(triedSince), desk.refundGiveUpMs) ? UNANSWERED : undefined;
 };
 
 /** Calls the provider with a deadline that holds even if its adapter forgets it. */
@@ -293,8 +407,15 @@ export const hearProvider = async (work: PaymentsWork, provider: string, event: 
     case "refund": {
       const refund = await findRefund(work.trx, owner?.refundId ?? "");
       if (refund === undefined) return;
-      await work.unschedule(refundJob(refund.id));
-      return settleRefund(work, refund, event.refundId);
+      const { outcome } = event;
+      if (outcome.status === "succeeded") {
+        await work.unschedule(refundJob(refund));
+        return completeRefund(work, refund, outcome.refundId);
+      }
+      // A refusal of an earlier round is known already.
+      if (event.idempotencyKey !== refundKey(refund)) return;
+      await work.unschedule(refundJob(refund));
+      return refuseRefund(work, refund, outcome.code);
     }
     case "nothing":
       return;

@@ -1,11 +1,11 @@
-import type { Refund } from "@molecart/mixins/contracts/payments.ts";
+import type { Refund, RefundCase, RefundStep } from "@molecart/mixins/contracts/payments.ts";
 import { forUpdate } from "@molecart/mixins/database/for-update.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
 import { type Insertable, type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import type { Booking, LedgerEntry } from "./ledger.ts";
 import type { PaymentsTables, PaymentTable, RefundTable } from "./payment.table.ts";
-import type { ChargeResult, StoredPayment, StoredRefund } from "./payment.ts";
+import { type ChargeResult, type Settlement, type StoredPayment, type StoredRefund, toRefund } from "./payment.ts";
 
 export type Tables = PaymentsTables & MessagingTables;
 type Db = Kysely<Tables>;
@@ -166,6 +166,12 @@ const toStoredRefund = (row: Selectable<RefundTable>): StoredRefund => ({
   amount: { amount: row.amount, currency: row.currency },
   reason: row.reason,
   status: row.status,
+  round: row.round,
+  keyRound: row.key_round,
+  triedSince: row.tried_since,
+  refusalCode: row.refusal_code,
+  method: row.method,
+  reference: row.reference,
   createdAt: row.created_at,
 });
 
@@ -183,6 +189,7 @@ export const insertRefund = async (trx: Trx, refund: StoredRefund): Promise<void
       reason: refund.reason,
       status: refund.status,
       provider_refund_id: null,
+      tried_since: refund.triedSince,
       created_at: refund.createdAt,
       updated_at: refund.createdAt,
     })
@@ -213,15 +220,96 @@ export const findPendingRefunds = async (db: Db, before: string, limit: number):
   return rows.map(toStoredRefund);
 };
 
-/** Answers false when it has been settled before. */
+/** Answers false when it has been settled before. Also one that was refused: the provider may have thought better of it. */
 export const setRefundSucceeded = async (trx: Trx, refundId: string, providerRefundId: string, at: string): Promise<boolean> => {
   const { numUpdatedRows } = await trx
     .updateTable("refund")
     .set({ status: "succeeded", provider_refund_id: providerRefundId, updated_at: at })
     .where("id", "=", refundId)
+    .where("status", "in", ["pending", "refused"])
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+};
+
+/** Answers false when it is not under way in this round any more. */
+export const setRefundRefused = async (
+  trx: Trx,
+  { id, round }: Pick<StoredRefund, "id" | "round">,
+  code: string,
+  at: string,
+): Promise<boolean> => {
+  const { numUpdatedRows } = await trx
+    .updateTable("refund")
+    .set({ status: "refused", refusal_code: code, updated_at: at })
+    .where("id", "=", id)
+    .where("round", "=", round)
     .where("status", "=", "pending")
     .executeTakeFirst();
   return numUpdatedRows === 1n;
+};
+
+/** Puts a refused refund on its way again, in the round that it says. */
+export const setRefundPending = async (
+  trx: Trx,
+  { id, round, keyRound, triedSince }: Pick<StoredRefund, "id" | "round" | "keyRound" | "triedSince">,
+): Promise<void> => {
+  await trx
+    .updateTable("refund")
+    .set({ status: "pending", round, key_round: keyRound, tried_since: triedSince, updated_at: triedSince })
+    .where("id", "=", id)
+    .where("status", "=", "refused")
+    .executeTakeFirstOrThrow();
+};
+
+/** Answers false when it is not refused any more. */
+export const setRefundSettled = async (
+  trx: Trx,
+  refundId: string,
+  { method, reference }: Settlement,
+  at: string,
+): Promise<boolean> => {
+  const { numUpdatedRows } = await trx
+    .updateTable("refund")
+    .set({ status: "settled", method, reference, updated_at: at })
+    .where("id", "=", refundId)
+    .where("status", "=", "refused")
+    .executeTakeFirst();
+  return numUpdatedRows === 1n;
+};
+
+export const insertRefundStep = async (trx: Trx, refundId: string, step: RefundStep): Promise<void> => {
+  await trx
+    .insertInto("refund_step")
+    .values({ id: newId(), refund_id: refundId, ...step })
+    .execute();
+};
+
+/** Oldest first. */
+export const findRefundCases = async (
+  db: Db,
+  { status, after, limit }: { status: "refused" | "settled"; after: string | undefined; limit: number },
+): Promise<RefundCase[]> => {
+  const rows = await db
+    .selectFrom("refund")
+    .selectAll()
+    .where("status", "=", status)
+    .$if(after !== undefined, (query) => query.where("id", ">", after as string))
+    .orderBy("id")
+    .limit(limit)
+    .execute();
+  const ids = rows.map(({ id }) => id);
+  const steps =
+    ids.length === 0 ? [] : await db.selectFrom("refund_step").selectAll().where("refund_id", "in", ids).orderBy("id").execute();
+  return rows.map((row) => ({
+    ...toRefund(toStoredRefund(row)),
+    paymentId: row.payment_id,
+    code: row.refusal_code as string,
+    method: row.method,
+    reference: row.reference,
+    steps: steps
+      .filter(({ refund_id }) => refund_id === row.id)
+      .map(({ at, action, actor, reason }) => ({ at, action, actor, reason })),
+  }));
 };
 
 export interface RefundAnswer {

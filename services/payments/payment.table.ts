@@ -1,6 +1,15 @@
 import type { Customer } from "@molecart/mixins/contracts/common.ts";
-import type { Card, FindingKind, PaymentStatus, Refund } from "@molecart/mixins/contracts/payments.ts";
+import type {
+  Card,
+  FindingKind,
+  PaymentStatus,
+  Refund,
+  RefundStatus,
+  RefundStep,
+  SettlementMethod,
+} from "@molecart/mixins/contracts/payments.ts";
 import type { Json } from "@molecart/mixins/database/messaging.table.ts";
+import type { Generated } from "kysely";
 import type { Account, Booking } from "./ledger.ts";
 import type { ChargeResult, RefundCause } from "./payment.ts";
 import type { SandboxTables } from "./sandbox.table.ts";
@@ -42,11 +51,32 @@ export interface RefundTable {
   amount: number;
   currency: string;
   reason: string;
-  status: Refund["status"];
+  status: RefundStatus;
   /** The provider's, once it has taken the refund. */
   provider_refund_id: string | null;
+  /** How often an operator has had it tried again. */
+  round: Generated<number>;
+  /** Of the round that has brought the idempotency key in use. */
+  key_round: Generated<number>;
+  /** When this round has begun. */
+  tried_since: string;
+  /** Of the last refusal. */
+  refusal_code: string | null;
+  /** How it was paid back by other means; so is the reference. */
+  method: SettlementMethod | null;
+  reference: string | null;
   created_at: string;
   updated_at: string;
+}
+
+/** What has been done about a refused refund: written once, never changed. */
+export interface RefundStepTable {
+  id: string;
+  refund_id: string;
+  action: RefundStep["action"];
+  actor: string;
+  reason: string;
+  at: string;
 }
 
 /** The answer to a request for a refund, kept under the key of whoever asked. */
@@ -94,6 +124,7 @@ export interface ProviderEventTable {
 export interface PaymentsTables extends SandboxTables {
   payment: PaymentTable;
   refund: RefundTable;
+  refund_step: RefundStepTable;
   refund_answer: RefundAnswerTable;
   reconciliation_finding: ReconciliationFindingTable;
   ledger_entry: LedgerEntryTable;

@@ -1,7 +1,14 @@
 import type { Customer, Viewer } from "@molecart/mixins/contracts/common.ts";
-import type { Card, Payment, PaymentStatus, Refund } from "@molecart/mixins/contracts/payments.ts";
+import type {
+  Card,
+  Payment,
+  PaymentStatus,
+  Refund,
+  RefundStatus,
+  SettlementMethod,
+} from "@molecart/mixins/contracts/payments.ts";
 import type { Money } from "@molecart/mixins/lib/money.ts";
-import { NotRefundable, RefundTooLarge } from "./payment.errors.ts";
+import { NotRefundable, RefundNotRefused, RefundTooLarge } from "./payment.errors.ts";
 
 /** What has become of a charge. none: nothing was charged, and nothing will be. */
 export type ChargeResult = { is: "succeeded"; chargeId: string; card: Card } | { is: "declined"; code: string } | { is: "none" };
@@ -52,9 +59,55 @@ export interface StoredRefund extends NewRefund {
   id: string;
   paymentId: string;
   orderId: string;
-  status: Refund["status"];
+  status: RefundStatus;
+  /** How often an operator has had it tried again: a job of an earlier round says nothing any more. */
+  round: number;
+  /** The round whose idempotency key is in use. */
+  keyRound: number;
+  /** When this round has begun. */
+  triedSince: string;
+  refusalCode: string | null;
+  method: SettlementMethod | null;
+  reference: string | null;
   createdAt: string;
 }
+
+/** Why a refund was given up that the provider has neither taken nor refused: it may have been taken. */
+export const UNANSWERED = "UNANSWERED";
+
+/** As many tries as a short outage brings. */
+const FEWEST_TRIES = 10;
+
+/** Whether a refund is given up that was tried so often, for so long. */
+export const isGivenUp = (tries: number, triedForMs: number, giveUpMs: number): boolean =>
+  tries >= FEWEST_TRIES && triedForMs >= giveUpMs;
+
+/** The refund as it is tried again. What the provider has refused it would refuse again under the same key; what it may have
+ *  taken must keep its key. */
+export const nextRound = (refund: StoredRefund, at: string): StoredRefund => {
+  const round = refund.round + 1;
+  const keyRound = refund.refusalCode === UNANSWERED ? refund.keyRound : round;
+  return { ...refund, status: "pending", round, keyRound, triedSince: at };
+};
+
+/** What becomes of an operator's wish. Throws RefundNotRefused. */
+export const planRetry = ({ id, status }: Pick<StoredRefund, "id" | "status">): "retry" | "nothing to do" => {
+  if (status === "refused") return "retry";
+  if (status === "pending") return "nothing to do";
+  throw new RefundNotRefused(id, status);
+};
+
+export interface Settlement {
+  method: SettlementMethod;
+  reference: string;
+}
+
+/** Throws RefundNotRefused. */
+export const planSettlement = ({ id, status, method, reference }: StoredRefund, wish: Settlement): "settle" | "nothing to do" => {
+  if (status === "refused") return "settle";
+  if (status === "settled" && method === wish.method && reference === wish.reference) return "nothing to do";
+  throw new RefundNotRefused(id, status);
+};
 
 /** What payments can hear: from orders, from inventory and from the provider. */
 export type News =
@@ -242,12 +295,13 @@ export const mayStillArrive = (chargeSentAt: string | null, nowMs: number): bool
 export const chargeKey = (paymentId: string): string => paymentId;
 
 const REFUND = ":refund:";
-export const refundKey = ({ id, paymentId }: Pick<StoredRefund, "id" | "paymentId">): string => `${paymentId}${REFUND}${id}`;
+export const refundKey = ({ id, paymentId, keyRound }: Pick<StoredRefund, "id" | "paymentId" | "keyRound">): string =>
+  `${paymentId}${REFUND}${id}${keyRound === 0 ? "" : `:${keyRound}`}`;
 
 /** What an idempotency key of ours belongs to: a charge has no refund's id. */
 export const ownerOf = (idempotencyKey: string): { paymentId: string; refundId: string | undefined } => {
-  const [paymentId, refundId] = idempotencyKey.split(REFUND) as [string, string?];
-  return { paymentId, refundId };
+  const [paymentId, refund] = idempotencyKey.split(REFUND) as [string, string?];
+  return { paymentId, refundId: refund?.split(":", 1)[0] };
 };
 
 export const isStaff = (viewer: Viewer): boolean => viewer.roles.some((role) => role === "staff" || role === "admin");

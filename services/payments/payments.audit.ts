@@ -17,6 +17,14 @@ const readPayments = async (db: Kysely<Tables>): Promise<PaymentsFacts["payments
   }));
 };
 
+const readRefunds = (db: Kysely<Tables>): Promise<PaymentsFacts["refunds"]> =>
+  db
+    .selectFrom("refund")
+    .select(["id", "payment_id as paymentId", "order_id as orderId", "status", "cause", "cause_id as causeId"])
+    .select(["amount", "currency", "refusal_code as code", "updated_at as updatedAt"])
+    .orderBy("id")
+    .execute();
+
 const readLedger = (db: Kysely<Tables>): Promise<PaymentsFacts["ledger"]> =>
   db
     .selectFrom("ledger_entry")
@@ -54,7 +62,12 @@ const readSandbox = async (db: Kysely<Tables>): Promise<ProviderFacts> => {
 const audit: Auditor = (stores) =>
   stores.sql<Tables, Awaited<ReturnType<Auditor>>>("payments", async (db) => ({
     messaging: await readMessaging(db),
-    payments: { payments: await readPayments(db), ledger: await readLedger(db), provider: await readSandbox(db) },
+    payments: {
+      payments: await readPayments(db),
+      refunds: await readRefunds(db),
+      ledger: await readLedger(db),
+      provider: await readSandbox(db),
+    },
   }));
 
 export default audit;

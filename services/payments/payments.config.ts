@@ -39,6 +39,8 @@ export const paymentsConfig = (env: Environment) => {
     provider: read.oneOf("PAYMENTS_PROVIDER", ["sandbox"], "sandbox"),
     /** For one call to the provider. */
     providerTimeoutMs: read.integer("PAYMENTS_PROVIDER_TIMEOUT_MS", 5_000, { min: 50, max: MAX_PROVIDER_TIMEOUT_MS }),
+    /** How long a refund without an answer is tried before an operator is to settle it. */
+    refundGiveUpMs: read.integer("PAYMENTS_REFUND_GIVE_UP_HOURS", 72, { min: 1, max: 8_760 }) * 3_600_000,
     /** From the end of one reconciliation with the provider to the next. */
     reconcileMs: read.integer("PAYMENTS_RECONCILE_SECONDS", 300, { min: 1, max: 86_400 }) * 1000,
     sandbox: Object.freeze({

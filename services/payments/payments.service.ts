@@ -3,6 +3,7 @@ import { database } from "@molecart/mixins/database.mixin.ts";
 import { checkHealth } from "@molecart/mixins/health.ts";
 import type { HttpListener } from "@molecart/mixins/http-listener.ts";
 import { implement } from "@molecart/mixins/implement.ts";
+import { decodeCursor, isText, page } from "@molecart/mixins/lib/cursor.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import type { Job } from "@molecart/mixins/messaging/job-runner.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
@@ -17,8 +18,10 @@ import {
   refund,
   refundReturn,
   requestRefund,
+  retryRefund,
+  settleRefund,
 } from "./payment.operations.ts";
-import { findPaymentOf, findRefundsOf } from "./payment.repository.ts";
+import { findPaymentOf, findRefundCases, findRefundsOf } from "./payment.repository.ts";
 import type { PaymentsTables } from "./payment.table.ts";
 import { maySee, toPayment } from "./payment.ts";
 import { PROVIDER_LEASE_MS, paymentsConfig } from "./payments.config.ts";
@@ -77,6 +80,7 @@ export default implement(payments, {
         clock: this.clock,
         provider: this.provider(),
         providerTimeoutMs: this.config.providerTimeoutMs,
+        refundGiveUpMs: this.config.refundGiveUpMs,
         stopping: this.stopping.signal,
       };
     },
@@ -91,6 +95,19 @@ export default implement(payments, {
 
     refund({ params }) {
       return this.transaction((work) => requestRefund(work, params));
+    },
+
+    async listRefusedRefunds({ params: { status, limit, cursor } }) {
+      const after = cursor && decodeCursor(cursor, isText);
+      return page(await findRefundCases(this.database.db, { status, after, limit: limit + 1 }), limit, ({ id }) => id);
+    },
+
+    retryRefund({ params }) {
+      return this.transaction((work) => retryRefund(work, params));
+    },
+
+    settleRefund({ params }) {
+      return this.transaction((work) => settleRefund(work, params));
     },
 
     async findings() {

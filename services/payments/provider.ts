@@ -19,10 +19,12 @@ export interface RefundRequest {
   amount: Money;
 }
 
+export type RefundOutcome = { status: "succeeded"; refundId: string } | { status: "refused"; code: string };
+
 /** What a provider tells us unasked. `nothing` is what we have no use for; it is noted and answered all the same. */
 export type ProviderEvent = { id: string; type: string } & (
   | { about: "charge"; idempotencyKey: string; outcome: ChargeOutcome }
-  | { about: "refund"; idempotencyKey: string; refundId: string }
+  | { about: "refund"; idempotencyKey: string; outcome: RefundOutcome }
   | { about: "nothing" }
 );
 
@@ -39,6 +41,7 @@ export interface PaymentProvider {
   charge(request: ChargeRequest, signal: AbortSignal): Promise<ChargeOutcome>;
   /** What has become of a charge; undefined when the provider has not heard of it. */
   find(idempotencyKey: string, signal: AbortSignal): Promise<ChargeOutcome | undefined>;
+  /** Rejects with `RefundRefused`, or any other refusal, when it will not take the refund however often it is asked. */
   refund(request: RefundRequest, signal: AbortSignal): Promise<{ refundId: string }>;
   /** Throws `InvalidSignature` unless the provider has sent this just now. */
   verifyWebhook(body: Buffer, headers: WebhookHeaders): ProviderEvent;

@@ -41,25 +41,29 @@ export const deleteFindings = async (trx: Trx, paymentId: string): Promise<void>
   await trx
     .deleteFrom("reconciliation_finding")
     .where("payment_id", "=", paymentId)
-    .where("kind", "<>", "refund_stuck")
+    .where("kind", "not in", ["refund_stuck", "refund_refused"])
     .execute();
 };
 
-export const deleteSettledRefundFindings = async (trx: Trx): Promise<void> => {
-  await trx
-    .deleteFrom("reconciliation_finding as f")
-    .where("f.kind", "=", "refund_stuck")
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom("refund as r")
-            .select("r.id")
-            .whereRef("r.payment_id", "=", "f.payment_id")
-            .where("r.status", "=", "pending"),
+/** What was found about refunds that are not so any more: of one payment, or of all. */
+export const deleteSettledRefundFindings = async (trx: Trx, paymentId?: string): Promise<void> => {
+  for (const [kind, status] of [
+    ["refund_stuck", "pending"],
+    ["refund_refused", "refused"],
+  ] as const) {
+    await trx
+      .deleteFrom("reconciliation_finding as f")
+      .where("f.kind", "=", kind)
+      .$if(paymentId !== undefined, (query) => query.where("f.payment_id", "=", paymentId as string))
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom("refund as r").select("r.id").whereRef("r.payment_id", "=", "f.payment_id").where("r.status", "=", status),
+          ),
         ),
-      ),
-    )
-    .execute();
+      )
+      .execute();
+  }
 };
 
 /** Not asked about again, unless something has happened to it since it was looked at. */

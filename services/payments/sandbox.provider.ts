@@ -9,7 +9,7 @@ import { Ajv } from "ajv";
 import type { Selectable } from "kysely";
 import { type Static, type TSchema, Type } from "typebox";
 import { brandOf, digitsOf, problemsOf } from "./card.ts";
-import { CardNotSupported, InvalidCard, InvalidSignature } from "./payment.errors.ts";
+import { CardNotSupported, InvalidCard, InvalidSignature, RefundRefused } from "./payment.errors.ts";
 import type { Tables } from "./payment.repository.ts";
 import type { ChargeOutcome, ChargeRequest, PaymentProvider, ProviderEvent } from "./provider.ts";
 import {
@@ -21,6 +21,7 @@ import {
   insertToken,
   lockCharge,
   lockToken,
+  refusesRefunds,
   setTokenUsed,
 } from "./sandbox.repository.ts";
 import type { SandboxChargeTable, SandboxTokenTable } from "./sandbox.table.ts";
@@ -48,6 +49,7 @@ const webhookData = {
   "charge.succeeded": Type.Object({ idempotencyKey: Key, chargeId: Id, card: Card }),
   "charge.declined": Type.Object({ idempotencyKey: Key, code: Type.String({ minLength: 1, maxLength: 100 }) }),
   "refund.succeeded": Type.Object({ idempotencyKey: Key, refundId: Id }),
+  "refund.failed": Type.Object({ idempotencyKey: Key, code: Type.String({ minLength: 1, maxLength: 100 }) }),
 };
 
 const ajv = new Ajv({ strict: true, strictTypes: false });
@@ -77,8 +79,14 @@ const toEvent = (body: Buffer): ProviderEvent => {
       const { idempotencyKey, code } = readable(webhookData[type], event.data);
       return { id, type, about: "charge", idempotencyKey, outcome: { status: "declined", code } };
     }
-    case "refund.succeeded":
-      return { id, type, about: "refund", ...readable(webhookData[type], event.data) };
+    case "refund.succeeded": {
+      const { idempotencyKey, refundId } = readable(webhookData[type], event.data);
+      return { id, type, about: "refund", idempotencyKey, outcome: { status: "succeeded", refundId } };
+    }
+    case "refund.failed": {
+      const { idempotencyKey, code } = readable(webhookData[type], event.data);
+      return { id, type, about: "refund", idempotencyKey, outcome: { status: "refused", code } };
+    }
     default:
       return { id, type, about: "nothing" };
   }
@@ -178,6 +186,7 @@ export const sandboxProvider = ({ database, clock, tokenMs, lateMs, webhookSecre
         const refunds = await findRefunds(trx, chargeId);
         const known = refunds.find((refund) => refund.idempotency_key === idempotencyKey);
         if (known !== undefined) return { refundId: known.refund_id };
+        if (await refusesRefunds(trx, charge.idempotency_key)) throw new RefundRefused("card_closed");
         const refunded = refunds.reduce((sum, refund) => sum + refund.amount, 0);
         if (amount.currency !== charge.currency || refunded + amount.amount > charge.amount)
           throw new Refusal("REFUND_TOO_LARGE", 409, `Charge ${chargeId} has not so much left to refund`);

@@ -22,6 +22,17 @@ export const setTokenUsed = async (trx: Trx, token: string, idempotencyKey: stri
   await trx.updateTable("sandbox_token").set({ used_by: idempotencyKey }).where("token", "=", token).execute();
 };
 
+/** Whether the card of a charge refuses refunds. */
+export const refusesRefunds = async (trx: Trx, idempotencyKey: string): Promise<boolean> => {
+  const token = await trx
+    .selectFrom("sandbox_token")
+    .select("token")
+    .where("used_by", "=", idempotencyKey)
+    .where("behaviour", "=", "refuses_refunds")
+    .executeTakeFirst();
+  return token !== undefined;
+};
+
 export const findCharge = (db: Db, idempotencyKey: string): Promise<Selectable<SandboxChargeTable> | undefined> =>
   db.selectFrom("sandbox_charge").selectAll().where("idempotency_key", "=", idempotencyKey).executeTakeFirst();
 

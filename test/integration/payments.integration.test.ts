@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "@jest/globals";
 import { brokerOptions } from "@molecart/mixins/broker-options.ts";
 import type { EventName } from "@molecart/mixins/contracts/index.ts";
-import type { Finding, Refund } from "@molecart/mixins/contracts/payments.ts";
+import type { Finding, Refund, RefundCase } from "@molecart/mixins/contracts/payments.ts";
 import type { Database } from "@molecart/mixins/database/database.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import type { HttpListener } from "@molecart/mixins/http-listener.ts";
 import type { Environment } from "@molecart/mixins/lib/config.ts";
+import { Unavailable } from "@molecart/mixins/lib/errors.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
 import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
@@ -33,6 +34,7 @@ const CARDS = {
   insufficientFunds: "4000000000009995",
   late: "4000000000000119",
   timesOut: "4000000000000341",
+  refusesRefunds: "4000000000005126",
 };
 
 /** The system's time, as far on as the test wants it. */
@@ -746,6 +748,178 @@ for (const { world: name, servers, open } of worlds) {
         await actors.noJobsOf(orderId);
         expect(await refundEvents(orderId)).toMatchObject([{ refundId: id }]);
         await expectBooks(orderId, 1_400);
+      });
+
+      describe("that the provider refuses", () => {
+        const refused = async (status: "refused" | "settled" = "refused"): Promise<RefundCase[]> =>
+          ((await shop.broker.call("v1.payments.listRefusedRefunds", { status, limit: 100 })) as { items: RefundCase[] }).items;
+        const caseOf = (orderId: string, status?: "refused" | "settled") =>
+          eventually(async () => {
+            const found = (await refused(status)).find((one) => one.orderId === orderId);
+            expect(found).toBeDefined();
+            return found as RefundCase;
+          });
+        const findingsOf = async (orderId: string) =>
+          ((await shop.broker.call("v1.payments.findings")) as { items: Finding[] }).items
+            .filter((finding) => finding.orderId === orderId)
+            .map(({ kind }) => kind);
+        const unpaidOrder = async (): Promise<string> => {
+          const orderId = await actors.orderedWith(CARDS.refusesRefunds);
+          await reaches(orderId, "completed");
+          await happens(cancelled(orderId));
+          return orderId;
+        };
+        const wish = (refundId: string) => ({
+          refundId,
+          actor: "boss",
+          method: "bank_transfer",
+          reference: "SEPA 17",
+          reason: "card is closed",
+        });
+        const settle = (refundId: string, more: object = {}): Promise<Refund> =>
+          shop.broker.call("v1.payments.settleRefund", { ...wish(refundId), ...more });
+        const retry = (refundId: string): Promise<Refund> =>
+          shop.broker.call("v1.payments.retryRefund", { refundId, actor: "boss", reason: "customer has a new card" });
+
+        test("stays promised, is named, tells its customer once, and is tried no more", async () => {
+          const orderId = await unpaidOrder();
+          const found = await caseOf(orderId);
+          expect(found).toMatchObject({
+            amount: eur(2_000),
+            code: "card_closed",
+            steps: [{ action: "refused", actor: "payments", reason: "card_closed" }],
+          });
+          await actors.noJobsOf(orderId);
+          expect(await findingsOf(orderId)).toEqual(["refund_refused"]);
+          expect(await actors.rowOf(orderId)).toMatchObject({ status: "refunding", refunding: 2_000, refunded: 0 });
+          await expectBooks(orderId, 2_000);
+          const told = (await sentOf(orderId)).filter(({ type }) => type === "refund.refused");
+          expect(told).toMatchObject([{ data: { refundId: found.id, customer, amount: eur(2_000), code: "card_closed" } }]);
+
+          await retry(found.id);
+          await eventually(async () => expect((await caseOf(orderId)).steps).toHaveLength(3));
+          expect((await caseOf(orderId)).steps.map(({ action, actor }) => [action, actor])).toEqual([
+            ["refused", "payments"],
+            ["retried", "boss"],
+            ["refused", "payments"],
+          ]);
+          await actors.noJobsOf(orderId);
+          expect((await sentOf(orderId)).filter(({ type }) => type === "refund.refused")).toHaveLength(1);
+        });
+
+        test("goes through when an operator has it tried again and the provider has thought better of it", async () => {
+          const orderId = await unpaidOrder();
+          const { id } = await caseOf(orderId);
+          await actors
+            .db()
+            .updateTable("sandbox_token")
+            .set({ behaviour: "succeeds" })
+            .where("behaviour", "=", "refuses_refunds")
+            .execute();
+          const answers = await Promise.all([retry(id), retry(id), retry(id)]);
+          expect(answers.map((answer) => answer.id)).toEqual([id, id, id]);
+          await reaches(orderId, "refunded");
+          await expectBooks(orderId, 0);
+          expect(await findingsOf(orderId)).toEqual([]);
+          expect((await atProvider(orderId)).refunds).toHaveLength(1);
+          await expect(retry(id)).rejects.toMatchObject({ type: "REFUND_NOT_REFUSED", code: 409 });
+          await expect(settle(id)).rejects.toMatchObject({ type: "REFUND_NOT_REFUSED" });
+        });
+
+        test("is settled by other means once, however many operators do so at the same moment", async () => {
+          const orderId = await unpaidOrder();
+          const { id } = await caseOf(orderId);
+          const outcomes = await Promise.allSettled([
+            settle(id),
+            settle(id),
+            settle(id, { method: "cheque", reference: "4711" }),
+            retry(id),
+            settle(id),
+          ]);
+          const won = outcomes.filter((outcome) => outcome.status === "fulfilled").map(({ value }) => value.status);
+          expect(won.length).toBeGreaterThan(0);
+          for (const outcome of outcomes)
+            if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ type: "REFUND_NOT_REFUSED" });
+          // A retry that was first has been refused again by now.
+          await eventually(async () => {
+            if ((await actors.rowOf(orderId)).status !== "refunded") await settle(id);
+          });
+          await reaches(orderId, "refunded");
+          const entries = await actors
+            .db()
+            .selectFrom("ledger_entry")
+            .selectAll()
+            .where("order_id", "=", orderId)
+            .where("kind", "=", "refund")
+            .execute();
+          expect(entries.map(({ account, debit, credit }) => [account, debit, credit]).sort()).toEqual([
+            ["bank", 0, 2_000],
+            ["order_revenue", 2_000, 0],
+          ]);
+          const found = await caseOf(orderId, "settled");
+          expect(found.steps.filter(({ action }) => action === "settled")).toHaveLength(1);
+          expect(await refundEvents(orderId)).toMatchObject([
+            { refundId: id, full: true, amount: eur(2_000), method: found.method },
+          ]);
+          expect(await findingsOf(orderId)).toEqual([]);
+          await expect(settle(id, { reference: "another" })).rejects.toMatchObject({ type: "REFUND_NOT_REFUSED" });
+          await expect(settle(newId())).rejects.toMatchObject({ type: "REFUND_NOT_FOUND", code: 404 });
+        });
+
+        test("by a webhook ends its trying as well, and one of an earlier try changes nothing", async () => {
+          restore = actors.replaceProvider(() => ({
+            refund: async () => {
+              throw new Unavailable("the provider");
+            },
+          }));
+          const orderId = await paidOrder();
+          const { id } = await refund(orderId, 300);
+          const row = await actors.rowOf(orderId);
+          const event = {
+            id: `evt_${newId()}`,
+            type: "refund.failed",
+            data: { idempotencyKey: `${row.id}:refund:${id}`, code: "expired" },
+          };
+          expect((await actors.webhook(event)).status).toBe(200);
+          expect(await caseOf(orderId)).toMatchObject({ id, code: "expired" });
+          await actors.noJobsOf(orderId);
+          await retry(id);
+          expect((await actors.webhook({ ...event, id: `evt_${newId()}` })).status).toBe(200);
+          expect((await refused()).filter((one) => one.id === id)).toEqual([]);
+        });
+
+        test("is not one that it does not answer, until that has lasted for days; then its key is kept", async () => {
+          const keys = new Set<string>();
+          let isBack = false;
+          restore = actors.replaceProvider((sandbox) => ({
+            refund: async (request, signal) => {
+              keys.add(request.idempotencyKey);
+              if (isBack) return sandbox.refund(request, signal);
+              throw new Unavailable("the provider");
+            },
+          }));
+          const orderId = await paidOrder();
+          const { id } = await refund(orderId, 300);
+          const job = () =>
+            actors.db().selectFrom("job").select("attempts").where("aggregate_id", "=", orderId).executeTakeFirst();
+          await eventually(
+            async () => {
+              shop.clock.advance(30_000);
+              expect((await job())?.attempts).toBeGreaterThanOrEqual(12);
+            },
+            { withinMs: 30_000, everyMs: 50 },
+          );
+          expect((await refused()).filter((one) => one.id === id)).toEqual([]);
+          shop.clock.advance(73 * 3_600_000);
+          await eventually(async () => {
+            shop.clock.advance(60_000);
+            expect(await refused()).toContainEqual(expect.objectContaining({ id, code: "UNANSWERED" }));
+          });
+          isBack = true;
+          await retry(id);
+          await isPaidBack(orderId, 300);
+          expect([...keys].filter((key) => key.includes(id))).toHaveLength(1);
+        });
       });
 
       test("of returned goods is made once per return, and capped by what is left", async () => {

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import { buy, signUp } from "@molecart/mixins/commands/demo/customer.ts";
 import { scenarios } from "@molecart/mixins/commands/demo/scenarios.ts";
 import { type ShopAddresses, ShopClient } from "@molecart/mixins/commands/demo/shop-client.ts";
-import type { Order } from "@molecart/mixins/contracts/orders.ts";
+import type { Order, Return } from "@molecart/mixins/contracts/orders.ts";
+import type { RefundCase } from "@molecart/mixins/contracts/payments.ts";
 import type { Shipment } from "@molecart/mixins/contracts/shipping.ts";
 import type { DemoLogin, SignedIn } from "@molecart/mixins/contracts/users.ts";
 import { offsetClock } from "@molecart/mixins/lib/clock.ts";
@@ -76,6 +77,9 @@ const offencesOf = (report: VerifyReport, invariant: string): string[] => {
 
 const HOUR_MS = 3_600_000;
 const anHourAgo = () => new Date(Date.now() - HOUR_MS).toISOString();
+
+const REFUNDS = "every refund is paid back and booked, none waits for an operator";
+const RETURNS = "returned goods are restocked and paid back once";
 
 /** Each line: the invariant, a way to break it, and what is to be said of it. `damage` answers the words that name the offender. */
 const BREAKS: { invariant: string; how: string; damage(d: Damage): string[]; says: RegExp }[] = [
@@ -288,6 +292,101 @@ const BREAKS: { invariant: string; how: string; damage(d: Damage): string[]; say
       return [id];
     },
     says: /has no payment/,
+  },
+  {
+    invariant: REFUNDS,
+    how: "the provider has refused a refund and nobody has settled it",
+    damage: (d) => {
+      const { id } = d.row("payments", "select id from refund where status = 'settled'");
+      d.sql("payments", "update refund set status = 'refused', method = null, reference = null where id = ?", id as string);
+      return [id as string, "card_closed"];
+    },
+    says: /was refused by the provider and waits for an operator/,
+  },
+  {
+    invariant: REFUNDS,
+    how: "a refund that went past the provider is booked as if it had not",
+    damage: (d) => {
+      const { id } = d.row("payments", "select id from refund where status = 'settled'");
+      d.sql("payments", "update ledger_entry set account = 'provider_receivable' where account = 'bank'");
+      return [id as string];
+    },
+    says: /is not booked as its state calls for/,
+  },
+  {
+    invariant: REFUNDS,
+    how: "a booked refund has vanished",
+    damage: (d) => {
+      const { id } = d.row("payments", "select id from refund where status = 'succeeded' and cause = 'return'");
+      d.sql("payments", "delete from refund where id = ?", id as string);
+      return [id as string];
+    },
+    says: /is booked and does not exist/,
+  },
+  {
+    invariant: RETURNS,
+    how: "returned goods are not back on the shelf",
+    damage: (d) => {
+      const { order_id: id } = d.row("orders", "select order_id from return_request");
+      d.sql("inventory", "delete from stock_movement where kind = 'returned'");
+      return [id as string, "nothing instead of"];
+    },
+    says: /has other units back on the shelves than its returns say/,
+  },
+  {
+    invariant: RETURNS,
+    how: "goods are back on the shelf that nobody has returned",
+    damage: (d) => {
+      const id = d.order("confirmed");
+      d.sql(
+        "inventory",
+        "insert into stock_movement (id, sku, kind, quantity, order_id, at) select 'more', sku, 'returned', 1, order_id, at from stock_movement where order_id = ? limit 1",
+        id,
+      );
+      return [id, "instead of nothing"];
+    },
+    says: /has other units back on the shelves than its returns say/,
+  },
+  {
+    invariant: RETURNS,
+    how: "more has come back than was bought",
+    damage: (d) => {
+      const { order_id: id } = d.row("orders", "select order_id from return_request");
+      d.sql("orders", "update return_request set received = json_set(received, '$[0].quantity', 98)");
+      return [id as string, "98 × "];
+    },
+    says: /has more returned than bought/,
+  },
+  {
+    invariant: RETURNS,
+    how: "a return was paid back with another amount",
+    damage: (d) => {
+      const { id } = d.row("orders", "select id from return_request");
+      d.sql("orders", "update return_request set refund = refund + 1");
+      return [id as string];
+    },
+    says: /was paid back another amount than it says/,
+  },
+  {
+    invariant: RETURNS,
+    how: "a received return's money is forgotten",
+    damage: (d) => {
+      const { id } = d.row("orders", "select id from return_request");
+      d.sql("orders", "update return_request set status = 'received'");
+      d.sql("payments", "update refund set cause = 'staff', cause_id = '' where cause = 'return'");
+      return [id as string];
+    },
+    says: /is received, and its money is not settled/,
+  },
+  {
+    invariant: RETURNS,
+    how: "a refund is for no return",
+    damage: (d) => {
+      const { id } = d.row("payments", "select id from refund where cause = 'return'");
+      d.sql("payments", "update refund set cause_id = 'nowhere' where cause = 'return'");
+      return [id as string, "nowhere"];
+    },
+    says: /is for no return/,
   },
   {
     invariant: "the ledger balances, to zero and to the orders",
@@ -557,6 +656,16 @@ const BREAKS: { invariant: string; how: string; damage(d: Damage): string[]; say
   },
   {
     invariant: "nothing is past its deadline, or without one",
+    how: "nothing works on a refund that is promised",
+    damage: (d) => {
+      const { id } = d.row("payments", "select id from refund where cause = 'return'");
+      d.sql("payments", "update refund set status = 'pending', provider_refund_id = null where cause = 'return'");
+      return [id as string];
+    },
+    says: /is promised and nothing works on it/,
+  },
+  {
+    invariant: "nothing is past its deadline, or without one",
     how: "a job is taken by nobody",
     damage: (d) => {
       const id = d.order("confirmed");
@@ -613,6 +722,38 @@ describe("npm run verify", () => {
     return damage;
   };
 
+  /** A delivered order of two SKUs at most comes back: a part to the shelf, the rest not. */
+  const giveBack = async (client: ShopClient, staff: ShopClient, order: Order): Promise<void> => {
+    const [{ sku }] = order.lines as [Order["lines"][number]];
+    const wanted = { lines: [{ sku, quantity: 1 }], reason: "does not fit" };
+    const returned = await client.shop<{ return: Return }>(`/orders/${order.id}/returns`, { method: "POST", body: wanted });
+    const { id } = returned.return;
+    const lines = [{ sku, quantity: 1, restock: true }];
+    await staff.shop(`/admin/returns/${id}/receive`, { method: "POST", body: { lines } });
+    await eventually(async () => {
+      const { items } = await client.shop<{ items: Return[] }>(`/orders/${order.id}/returns`);
+      expect(items.map(({ status }) => status)).toEqual(["refunded"]);
+    });
+  };
+
+  /** A cancelled order whose card takes nothing back, until staff pays by bank. */
+  const payBackByBank = async (client: ShopClient, staff: ShopClient, order: Order): Promise<void> => {
+    await client.shop(`/orders/${order.id}/cancel`, { method: "POST", body: { reason: "changed my mind" } });
+    const refund = await eventually(async () => {
+      const { items } = await staff.shop<{ items: RefundCase[] }>("/admin/refunds?status=refused");
+      const [found] = items.filter(({ orderId }) => orderId === order.id);
+      expect(found).toBeDefined();
+      return found as RefundCase;
+    });
+    const unsettled = await verifyShop({ DATA_DIR: dataDir });
+    expect(offencesOf(unsettled, "every refund is paid back and booked, none waits for an operator")).toEqual([
+      expect.stringMatching(new RegExp(`${refund.id} .*was refused by the provider and waits for an operator .*card_closed`)),
+    ]);
+    expect(unsettled.checks.flatMap(({ offences }) => offences)).toHaveLength(1);
+    const body = { method: "bank_transfer", reference: "SEPA 17", reason: "card is closed" };
+    await staff.shop(`/admin/refunds/${refund.id}/settle`, { method: "POST", body });
+  };
+
   /** Orders of every kind: bought with each card, cancelled by the customer, sent and delivered. */
   const trade = async (): Promise<void> => {
     const deadline = Date.now() + PLAY_FOR_MS;
@@ -639,7 +780,11 @@ describe("npm run verify", () => {
       body: { carrier: "Quayside Post", trackingNumber: "QP1" },
     });
     await staff.shop(`/admin/shipments/${shipment.id}/deliver`, { method: "POST" });
+    const ofAClosedCard = await buy(client, { ...scenario, card: "4000000000005126" }, deadline);
+    await payBackByBank(client, staff, ofAClosedCard);
     const statusOf = async ({ id }: Order) => (await client.shop<Order>(`/orders/${id}`)).status;
+    await eventually(async () => expect(await statusOf(sent)).toBe("delivered"));
+    await giveBack(client, staff, sent);
     await eventually(async () => expect([await statusOf(unwanted), await statusOf(sent)]).toEqual(["refunded", "delivered"]), {
       withinMs: 30_000,
     });

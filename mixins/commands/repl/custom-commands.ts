@@ -3,6 +3,7 @@ import type { ServiceBroker } from "moleculer";
 import { failureOf } from "../../messaging/consumer.ts";
 import type { CallMesh } from "../../operations/ask-services.ts";
 import { type DlqArguments, dlq } from "./dead-letters.ts";
+import { type RefundsArguments, refunds } from "./refunds.ts";
 import { listStuckSagas, showSaga } from "./sagas.ts";
 
 /** As moleculer-repl takes it. */
@@ -34,6 +35,17 @@ const argumentsOf = ({ options, verb, target, json }: ReplArguments): DlqArgumen
   fingerprint: text(options.fingerprint),
   limit: number(options.limit),
   cursor: text(options.cursor),
+  reason: text(options.reason),
+});
+
+const refundsArgumentsOf = ({ options, verb, target }: ReplArguments): RefundsArguments => ({
+  verb: text(verb),
+  target: text(target),
+  status: text(options.status),
+  limit: number(options.limit),
+  cursor: text(options.cursor),
+  method: text(options.method),
+  reference: text(options.reference),
   reason: text(options.reason),
 });
 
@@ -76,6 +88,19 @@ export const customCommands = (print: (text: string) => void = console.log, acto
         { option: "--reason <text>", description: "discard: why" },
       ],
       action: answer(async (call, args) => dlq(call, argumentsOf(args), actor)),
+    },
+    {
+      command: "refunds [verb] [target]",
+      description: "Refunds that the payment provider has refused: list, retry, settle. More by: refunds help",
+      options: [
+        { option: "--status <status>", description: "list: refused (the default) or settled" },
+        { option: "--limit <n>", description: "list: at most, default 20" },
+        { option: "--cursor <cursor>", description: "list: the next page" },
+        { option: "--method <method>", description: "settle: how it was paid back" },
+        { option: "--reference <text>", description: "settle: of the transfer" },
+        { option: "--reason <text>", description: "retry, settle: why" },
+      ],
+      action: answer(async (call, args) => refunds(call, refundsArgumentsOf(args), actor)),
     },
   ];
 };

@@ -1,4 +1,4 @@
-import type { OrderFact, OrdersFacts, PaymentFact, PaymentsFacts, ProviderFacts } from "../facts.ts";
+import type { OrderFact, OrdersFacts, PaymentFact, PaymentsFacts, ProviderFacts, RefundFact } from "../facts.ts";
 import type { Invariant, Offence } from "../invariant.ts";
 import { groupBy, isSold, type View } from "../view.ts";
 
@@ -8,6 +8,15 @@ export const owedFor = (view: View, order: OrderFact): number =>
 
 export const announcedRefunds = (view: View, orderId: string): number =>
   view.sent("payments", orderId, "payment.refunded").reduce((sum, { amount }) => sum + (amount ?? 0), 0);
+
+const refundsOf = (view: View, orderId: string, status: RefundFact["status"]): number =>
+  (view.payments?.refunds ?? [])
+    .filter((refund) => refund.orderId === orderId && refund.status === status)
+    .reduce((sum, { amount }) => sum + amount, 0);
+
+/** What the shop still has of an order that is not sold, because the provider has refused to give it back. It is an offence of
+ *  its own, and named there. */
+export const withheldOf = (view: View, order: OrderFact): number => (isSold(order) ? 0 : refundsOf(view, order.id, "refused"));
 
 /** The card of an order is charged once or not at all, and the provider holds what the order owes. */
 export const charges: Invariant = {
@@ -76,7 +85,8 @@ const judge = (view: View, order: OrderFact, payments: PaymentFact[], books: Pro
   if (isSold(order) && !outcomes.some(({ type }) => type === "payment.completed"))
     offences.push({ offender, rule: "is sold and not paid", values: order.status });
   const kept = sum(charged) - sum(refunded);
-  const owed = owedFor(view, order);
+  // What was paid back past the provider is still there.
+  const owed = owedFor(view, order) + withheldOf(view, order) + refundsOf(view, order.id, "settled");
   if (kept !== owed)
     offences.push({
       offender,

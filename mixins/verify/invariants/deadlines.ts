@@ -72,14 +72,26 @@ const checkReservations = (view: View): Finding => {
 const AT_WORK: readonly PaymentFact["status"][] = ["charging", "refunding"];
 
 const checkPayments = (view: View): Finding => {
-  const atWork = (view.payments?.payments ?? []).filter(({ status }) => AT_WORK.includes(status));
+  // One whose refund was refused waits for an operator, which is named by itself.
+  const refused = new Set(
+    (view.payments?.refunds ?? []).filter(({ status }) => status === "refused").map((one) => one.paymentId),
+  );
+  const atWork = (view.payments?.payments ?? []).filter(({ id, status }) => AT_WORK.includes(status) && !refused.has(id));
   const offences = atWork
     .filter(({ orderId }) => !view.hasJob("payments", orderId))
     .map(({ id, orderId, status }) => ({
       offender: `payment ${id} of ${view.nameOf(orderId)}`,
       rule: `is ${status} and nothing works on it`,
     }));
-  return { checked: atWork.length, offences };
+  const promised = (view.payments?.refunds ?? []).filter(({ status }) => status === "pending");
+  const forgotten = promised
+    .filter(({ orderId }) => !view.hasJob("payments", orderId))
+    .map(({ id, orderId, amount, currency }) => ({
+      offender: `refund ${id} of ${view.nameOf(orderId)}`,
+      rule: "is promised and nothing works on it",
+      values: `${amount} ${currency}`,
+    }));
+  return { checked: atWork.length + promised.length, offences: [...offences, ...forgotten] };
 };
 
 const checkJobs = (view: View): Finding => {

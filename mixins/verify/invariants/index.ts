@@ -10,7 +10,9 @@ import { ledger } from "./ledger.ts";
 import { notifications } from "./notifications.ts";
 import { orderStates } from "./order-states.ts";
 import { outboxes } from "./outboxes.ts";
+import { refunds } from "./refunds.ts";
 import { reservations } from "./reservations.ts";
+import { returns } from "./returns.ts";
 import { shipments } from "./shipments.ts";
 import { stock } from "./stock.ts";
 
@@ -21,6 +23,8 @@ export const invariants: readonly Invariant[] = [
   reservations,
   stock,
   charges,
+  refunds,
+  returns,
   ledger,
   shipments,
   outboxes,

@@ -1,7 +1,7 @@
 import type { LedgerFact, PaymentFact, PaymentsFacts } from "../facts.ts";
 import type { Invariant, Offence } from "../invariant.ts";
 import { groupBy, type View } from "../view.ts";
-import { announcedRefunds, owedFor } from "./charges.ts";
+import { announcedRefunds, owedFor, withheldOf } from "./charges.ts";
 
 /** Every movement of money is booked twice, once, and what is captured less what is refunded is what the order owes. */
 export const ledger: Invariant = {
@@ -53,7 +53,12 @@ const judge = (view: View, { id, orderId, status }: PaymentFact, entries: readon
   }
   const receivable = entries.filter(({ account }) => account === "provider_receivable");
   const captured = total(receivable, "debit");
-  const refunded = total(receivable, "credit");
+  const refunded =
+    total(receivable, "credit") +
+    total(
+      entries.filter(({ account }) => account === "bank"),
+      "credit",
+    );
   const captures = bookings.has("capture") ? 1 : 0;
   const wanted = WITHOUT_MONEY.includes(status) ? 0 : 1;
   if (captures !== wanted)
@@ -71,7 +76,7 @@ const judge = (view: View, { id, orderId, status }: PaymentFact, entries: readon
 
   const order = view.ordersById.get(orderId);
   if (order === undefined || !view.isAtRest(orderId)) return offences;
-  const owed = owedFor(view, order);
+  const owed = owedFor(view, order) + withheldOf(view, order);
   if (captured - refunded !== owed)
     offences.push({
       offender,

@@ -12,6 +12,7 @@ import {
   SagaStep,
 } from "@molecart/mixins/contracts/operations.ts";
 import { orders } from "@molecart/mixins/contracts/orders.ts";
+import { payments } from "@molecart/mixins/contracts/payments.ts";
 import type { Missing } from "@molecart/mixins/operations/ask-services.ts";
 import {
   discardDeadLetter,
@@ -47,7 +48,42 @@ const namesOf = (desk: Desk, missing: readonly Missing[]) =>
     return service;
   });
 
+const retry = payments.actions.retryRefund.params.properties;
+const settle = payments.actions.settleRefund.params.properties;
+
 export const adminRoutes = [
+  actionRoute({
+    method: "GET",
+    path: "/admin/refunds",
+    access: "staff",
+    status: 200,
+    summary: "Refunds that the payment provider has refused, oldest first, with what was done about them",
+    query: payments.actions.listRefusedRefunds.params,
+    action: "v1.payments.listRefusedRefunds",
+    params: ({ query }) => query,
+  }),
+  actionRoute({
+    method: "POST",
+    path: "/admin/refunds/{id}/retry",
+    access: "staff",
+    status: 202,
+    summary: "Asks the payment provider once more for a refund that it has refused",
+    body: Exactly({ reason: retry.reason }),
+    action: "v1.payments.retryRefund",
+    params: ({ path, caller, body }) => ({ refundId: path.id, actor: caller.userId, ...body }),
+    under: "refund",
+  }),
+  actionRoute({
+    method: "POST",
+    path: "/admin/refunds/{id}/settle",
+    access: "staff",
+    status: 200,
+    summary: "Records that a refused refund was paid back by other means",
+    body: Exactly({ method: settle.method, reference: settle.reference, reason: settle.reason }),
+    action: "v1.payments.settleRefund",
+    params: ({ path, caller, body }) => ({ refundId: path.id, actor: caller.userId, ...body }),
+    under: "refund",
+  }),
   actionRoute({
     method: "GET",
     path: "/admin/sagas",

@@ -110,8 +110,9 @@ describe("Money and goods that came back in part", () => {
           }),
         ],
       ]),
-      orders: { orders: [order], answers: [], transitions: {}, paymentDueMs: 900_000 },
+      orders: { orders: [order], returns: [], answers: [], transitions: {}, paymentDueMs: 900_000 },
       payments: {
+        refunds: [],
         payments: [{ id: "p1", orderId: "o1", status: "completed", amount: order.total }],
         ledger: [
           ...entry("c", "capture", "", "provider_receivable", "order_revenue", 1_000),

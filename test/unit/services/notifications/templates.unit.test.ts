@@ -43,6 +43,7 @@ const samples: { [N in NotifiedEvent]: EventData<N> } = {
     full: true,
     reason: "out_of_stock",
   },
+  "refund.refused": { ...payment, refundId: "r-1", amount: eur(11293), reason: "out_of_stock", code: "card_closed" },
   "return.received": { ...returned, lines: [{ sku: "LAMP-1", quantity: 2, restock: true }], refundAmount: eur(9000) },
   "return.rejected": { ...returned, reason: "The seal is broken" },
 };
@@ -65,6 +66,7 @@ const EXPECTED: Record<NotifiedEvent, { subject: string; says: string[] }> = {
   "shipment.dispatched": { subject: "On its way: your order M-7K2P-9QXD", says: ["Swift Parcel", "SP 123/456"] },
   "shipment.delivered": { subject: "Delivered: your order M-7K2P-9QXD", says: ["has delivered", "SP 123/456"] },
   "payment.refunded": { subject: "Refund: 112.93 EUR for your order M-7K2P-9QXD", says: ["112.93 EUR", "sold out"] },
+  "refund.refused": { subject: "About your refund for order M-7K2P-9QXD", says: ["112.93 EUR", "another way"] },
   "return.received": { subject: "Your return of order M-7K2P-9QXD has arrived", says: ["2 items", "90.00 EUR"] },
   "return.rejected": { subject: "About your return of order M-7K2P-9QXD", says: ["cannot accept", "The seal is broken"] },
 };
@@ -90,6 +92,12 @@ describe("every event's message", () => {
     const part = { ...samples["payment.refunded"], amount: eur(500), refundedTotal: eur(1_500), full: false };
     expect(write("payment.refunded", part).text).toContain("Paid back so far: 15.00 EUR");
     expect(write("payment.refunded").text).not.toContain("so far");
+  });
+
+  test("a refund that went past the card says how", () => {
+    const { text } = write("payment.refunded", { ...samples["payment.refunded"], method: "bank_transfer" });
+    expect(text).toContain("by bank transfer");
+    expect(text).not.toContain("It goes to the card");
   });
 
   test("a return that is worth nothing promises no money", () => {

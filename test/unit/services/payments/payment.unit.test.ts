@@ -6,18 +6,23 @@ import {
   capRefund,
   chargeKey,
   hear,
+  isGivenUp,
   maySee,
   mayStillArrive,
   type News,
   newPayment,
+  nextRound,
   ownerOf,
   planRefund,
+  planRetry,
+  planSettlement,
   refundableOf,
   refundKey,
   type StoredPayment,
   type StoredRefund,
   toPayment,
   transitions,
+  UNANSWERED,
 } from "../../../../services/payments/payment.ts";
 
 const AT = "2026-06-15T12:00:00.000Z";
@@ -203,8 +208,39 @@ describe("A refund", () => {
 describe("An idempotency key", () => {
   test("leads back to its payment, and refunds under another than it charges", () => {
     expect(ownerOf(chargeKey("payment-1"))).toEqual({ paymentId: "payment-1", refundId: undefined });
-    const refund = { id: "refund-1", paymentId: "payment-1" };
-    expect(ownerOf(refundKey(refund))).toEqual({ paymentId: "payment-1", refundId: "refund-1" });
+    for (const keyRound of [0, 1, 12])
+      expect(ownerOf(refundKey({ id: "refund-1", paymentId: "payment-1", keyRound }))).toEqual({
+        paymentId: "payment-1",
+        refundId: "refund-1",
+      });
+  });
+});
+
+describe("A refund that is tried again", () => {
+  const refund = { status: "refused", round: 0, keyRound: 0, triedSince: "t0" } as StoredRefund;
+
+  test("has another key where the provider has refused it, and the same where it may have been taken", () => {
+    expect(nextRound({ ...refund, refusalCode: "card_closed" }, "t1")).toMatchObject({
+      status: "pending",
+      round: 1,
+      keyRound: 1,
+      triedSince: "t1",
+    });
+    const unanswered = nextRound({ ...refund, refusalCode: UNANSWERED }, "t1");
+    expect(unanswered).toMatchObject({ round: 1, keyRound: 0 });
+    expect(nextRound({ ...unanswered, refusalCode: "card_closed" }, "t2")).toMatchObject({ round: 2, keyRound: 2 });
+  });
+
+  test("is given up after many tries over a long time, not after one of them", () => {
+    expect([isGivenUp(10, 1_000, 1_000), isGivenUp(9, 1_000, 1_000), isGivenUp(500, 999, 1_000)]).toEqual([true, false, false]);
+  });
+
+  test.each(["succeeded", "settled"] as const)("is not one that is %s", (status) => {
+    expect(() => planRetry({ id: "r", status })).toThrow(expect.objectContaining({ type: "REFUND_NOT_REFUSED" }));
+    const settled = { ...refund, id: "r", status, method: "cash", reference: "1" } as StoredRefund;
+    expect(() => planSettlement(settled, { method: "cash", reference: "2" })).toThrow(
+      expect.objectContaining({ type: "REFUND_NOT_REFUSED" }),
+    );
   });
 });
 
@@ -303,7 +339,7 @@ class World {
   runRefunds(answered: boolean): void {
     for (const { id, paymentId, amount: cents } of this.promised.values()) {
       if (!this.jobs.has(id)) continue;
-      this.refunds.set(refundKey({ id, paymentId }), cents);
+      this.refunds.set(refundKey({ id, paymentId, keyRound: 0 }), cents);
       if (answered) this.#settle(id);
     }
   }
