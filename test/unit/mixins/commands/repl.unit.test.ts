@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import { customCommands } from "@molecart/mixins/commands/repl/custom-commands.ts";
 import { DLQ_HELP, dlq } from "@molecart/mixins/commands/repl/dead-letters.ts";
+import { REFUNDS_HELP, type RefundsArguments, refunds } from "@molecart/mixins/commands/repl/refunds.ts";
 import { listStuckSagas, showSaga } from "@molecart/mixins/commands/repl/sagas.ts";
 import { table } from "@molecart/mixins/commands/repl/table.ts";
 import { Unavailable } from "@molecart/mixins/lib/errors.ts";
@@ -120,6 +121,51 @@ describe("dlq", () => {
     const { call } = operatorsMesh({});
     expect(await dlq(call, { verb: undefined }, "me")).toBe(DLQ_HELP);
     await expect((async () => dlq(call, { verb: "eat" }, "me"))()).rejects.toThrow('There is no "dlq eat"');
+  });
+});
+
+describe("refunds", () => {
+  const refused = {
+    id: "r1",
+    orderId: "o1",
+    paymentId: "p1",
+    amount: { amount: 2_000, currency: "EUR" },
+    reason: "goods_returned",
+    status: "refused",
+    createdAt: "2026-01-01T00:00:00.000Z",
+    code: "card_closed",
+    method: null,
+    reference: null,
+    steps: [{ at: "2026-01-01T00:00:01.000Z", action: "refused", actor: "payments", reason: "card_closed" }],
+  };
+
+  test("lists those that wait for an operator, with what was done last", async () => {
+    const { call, calls } = operatorsMesh({ "payments.listRefusedRefunds": () => ({ items: [refused], nextCursor: "c2" }) });
+    const shown = await refunds(call, { verb: "list" }, "me");
+    expect(shown).toMatch(/r1 +o1 +20\.00 EUR +card_closed .*2026-01-01T00:00:01\.000Z refused by payments +goods_returned/);
+    expect(shown).toContain("More: --cursor c2");
+    expect(calls[0]?.params).toEqual({ status: "refused", limit: 20 });
+  });
+
+  test("retries and settles in the name of who sits at the prompt, and only with all that the books need", async () => {
+    const { call, calls } = operatorsMesh({
+      "payments.retryRefund": () => ({ ...refused, status: "pending" }),
+      "payments.settleRefund": () => ({ ...refused, status: "settled" }),
+    });
+    const run = (args: Omit<RefundsArguments, "verb">, verb = "settle") => (async () => refunds(call, { verb, ...args }, "me"))();
+    expect(await run({ target: "r1", reason: "new card" }, "retry")).toContain("r1 is pending");
+    await expect(run({ target: "r1" }, "retry")).rejects.toThrow("needs a --reason");
+    await expect(run({ target: "r1", method: "pigeon", reference: "1", reason: "x" })).rejects.toThrow("The method is one of");
+    await expect(run({ target: "r1", method: "cash", reason: "x" })).rejects.toThrow("needs a --reference");
+    expect(await run({ target: "r1", method: "cash", reference: "till 3", reason: "x" })).toBe(
+      "r1 is settled: 20.00 EUR by cash, till 3",
+    );
+    expect(calls.map(({ params }) => params)).toEqual([
+      { refundId: "r1", reason: "new card", actor: "me" },
+      { refundId: "r1", method: "cash", reference: "till 3", reason: "x", actor: "me" },
+    ]);
+    expect(await run({}, "help")).toBe(REFUNDS_HELP);
+    await expect(run({}, "eat")).rejects.toThrow('There is no "refunds eat"');
   });
 });
 
