@@ -26,22 +26,28 @@ export interface RedisStoreOptions {
   log: { info(message: string): void; warn(message: string, detail: object): void };
 }
 
-/** A cart is a hash: SKU -> "<place>:<quantity>@<revision>+…:<item as JSON>", the additions oldest first. The place counts the
- *  lines; it orders them. The item is not decoded here, because Lua's JSON would round large amounts. A line that is older than
- *  revisions has a quantity alone. */
+/** A cart is a hash: SKU -> "<place>:<quantity>:<item as JSON>". The place counts the additions; it orders the lines. The item is
+ *  not decoded here, because Lua's JSON would round large amounts. Its first field says where the quantity comes from:
+ *  `{"added":"<quantity>@<revision>+…",…`, oldest first. A broker of before reads over it, and writes a quantity that it does not
+ *  add up to, or none: then the line is one addition without a revision. */
 const LINES = `
-local function parse(value)
-  local place, added, item = string.match(value, '^(%d+):([%d@+]+):(.*)$')
-  local additions = {}
-  for quantity, revision in string.gmatch(added, '(%d+)@?(%d*)') do
-    table.insert(additions, {quantity = tonumber(quantity), revision = tonumber(revision) or 0})
-  end
-  return tonumber(place), additions, item
-end
 local function quantity_of(additions)
   local sum = 0
   for _, addition in ipairs(additions) do sum = sum + addition.quantity end
   return math.min(sum, ${MAX_QUANTITY})
+end
+local function parse(value)
+  local place, quantity, item = string.match(value, '^(%d+):(%d+):(.*)$')
+  local added, rest = string.match(item, '^{"added":"([%d@+]+)",(.*)$')
+  local additions = {}
+  if added then
+    item = '{' .. rest
+    for units, revision in string.gmatch(added, '(%d+)@(%d+)') do
+      table.insert(additions, {quantity = tonumber(units), revision = tonumber(revision)})
+    end
+  end
+  if quantity_of(additions) ~= tonumber(quantity) then additions = {{quantity = tonumber(quantity), revision = 0}} end
+  return tonumber(place), additions, item
 end
 local function write(cart, sku, place, additions, item)
   while #additions > ${MAX_ADDITIONS} do
@@ -52,7 +58,8 @@ local function write(cart, sku, place, additions, item)
   for _, addition in ipairs(additions) do
     table.insert(added, string.format('%d@%d', addition.quantity, addition.revision))
   end
-  redis.call('HSET', cart, sku, string.format('%d:', place) .. table.concat(added, '+') .. ':' .. item)
+  local origin = '{"added":"' .. table.concat(added, '+') .. '",'
+  redis.call('HSET', cart, sku, string.format('%d:%d:', place, quantity_of(additions)) .. origin .. string.sub(item, 2))
 end
 local function last_place(cart)
   local last = 0
@@ -132,24 +139,26 @@ for i = 3, #ARGV, 2 do
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[1])`;
 
-const VALUE = /^(\d+):(\d+(?:@\d+)?(?:\+\d+@\d+)*):(.*)$/s;
+const VALUE = /^(\d+):(\d+):(.*)$/s;
 
-const toAdded = (text: string): Addition[] =>
-  text.split("+").map((addition) => {
-    const [quantity, revision = 0] = addition.split("@").map(Number) as [number, number?];
-    return { quantity, revision };
+/** Undefined unless it adds up to the quantity. */
+const toAdded = (text: string | undefined, quantity: number): Addition[] | undefined => {
+  const added = text?.split("+").map((addition) => {
+    const [units, revision] = addition.split("@").map(Number) as [number, number];
+    return { quantity: units, revision };
   });
+  const sum = added?.reduce((total, addition) => total + addition.quantity, 0);
+  return sum !== undefined && Math.min(sum, MAX_QUANTITY) === quantity ? added : undefined;
+};
 
 const toStored = (hash: readonly (readonly [sku: string, value: string])[]): StoredLine[] =>
   hash
     .map(([sku, value]) => {
-      const [, place, additions, item] = VALUE.exec(value) as unknown as [string, string, string, string];
-      const added = toAdded(additions);
-      const quantity = Math.min(
-        added.reduce((sum, addition) => sum + addition.quantity, 0),
-        MAX_QUANTITY,
-      );
-      return { place: Number(place), line: { sku, quantity, item: JSON.parse(item) as ItemSnapshot, added } };
+      const [, place, units, json] = VALUE.exec(value) as unknown as [string, string, string, string];
+      const quantity = Number(units);
+      const { added: text, ...item } = JSON.parse(json) as ItemSnapshot & { added?: string };
+      const added = toAdded(text, quantity);
+      return { place: Number(place), line: { sku, quantity, item, ...(added && { added }) } };
     })
     .sort((a, b) => a.place - b.place)
     .map(({ line }) => line);

@@ -168,7 +168,7 @@ const toStoredRefund = (row: Selectable<RefundTable>): StoredRefund => ({
   status: row.status,
   round: row.round,
   keyRound: row.key_round,
-  triedSince: row.tried_since,
+  triedSince: row.tried_since ?? row.created_at,
   refusalCode: row.refusal_code,
   method: row.method,
   reference: row.reference,

@@ -58,8 +58,8 @@ export interface RefundTable {
   round: Generated<number>;
   /** Of the round that has brought the idempotency key in use. */
   key_round: Generated<number>;
-  /** When this round has begun. */
-  tried_since: string;
+  /** When this round has begun; null from a broker of before, and then it is when the refund was promised. */
+  tried_since: string | null;
   /** Of the last refusal. */
   refusal_code: string | null;
   /** How it was paid back by other means; so is the reference. */

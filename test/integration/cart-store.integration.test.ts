@@ -519,6 +519,23 @@ describeWith(["redis"], "the served cart store", () => {
     await tearDown();
   });
 
+  test("writes lines that a broker of before can read, and takes what that one writes for units of unknown age", async () => {
+    const { store, namespace, tearDown } = await open();
+    const key = `${namespace}:carts:cart:${USER}`;
+    await store.setLine(USER, line("A", 5));
+    const value = (await admin.hget(key, "A")) as string;
+    const [, place, quantity, item] = /^(\d+):(\d+):(.*)$/s.exec(value) as unknown as string[];
+    expect([place, quantity, JSON.parse(item as string)]).toEqual(["1", "5", expect.objectContaining(line("A").item)]);
+    // As it did when an order had taken two.
+    await admin.hset(key, "A", `1:3:${item}`);
+    expect(await store.snapshot(USER)).toEqual({ lines: [line("A", 3)], revision: 0 });
+    await store.setLine(GUEST, line("A", 4));
+    expect(await store.merge(GUEST, USER)).toEqual([line("A", 7)]);
+    await store.inbox.process(orderCreated(), (work) => work.subtract(USER, [{ sku: "A", quantity: 3 }], 0));
+    expect(await store.read(USER)).toEqual([line("A", 4)]);
+    await tearDown();
+  });
+
   test("keeps the carts of shops that share a Redis apart", async () => {
     const [one, other] = [await open(), await open()];
     await one.store.setLine(USER, line("A"));

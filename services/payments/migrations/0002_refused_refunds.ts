@@ -17,7 +17,7 @@ export const up: Up = async (db) => {
       provider_refund_id text,
       round integer not null default 0,
       key_round integer not null default 0,
-      tried_since timestamptz not null,
+      tried_since timestamptz,
       refusal_code text,
       method text,
       reference text,
