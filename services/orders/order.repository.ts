@@ -1,5 +1,5 @@
 import type { Customer } from "@molecart/mixins/contracts/common.ts";
-import type { HistoryEntry, Order, OrderStatus, StuckOrder } from "@molecart/mixins/contracts/orders.ts";
+import type { HistoryEntry, HistoryStep, Order, OrderStatus, StuckOrder } from "@molecart/mixins/contracts/orders.ts";
 import { forUpdate } from "@molecart/mixins/database/for-update.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import type { Kysely, Selectable, Transaction } from "kysely";
@@ -83,6 +83,28 @@ const insertHistory = async (trx: Trx, orderId: string, entries: readonly Histor
 export const findOrder = async (db: Db, orderId: string): Promise<StoredOrder | undefined> => {
   const row = await db.selectFrom("orders").selectAll().where("id", "=", orderId).executeTakeFirst();
   return row && (await withHistories(db, [row]))[0];
+};
+
+export interface OrderSteps {
+  ownerId: string;
+  steps: HistoryStep[];
+}
+
+/** The history alone, oldest first. */
+export const findSteps = async (db: Db, orderId: string): Promise<OrderSteps | undefined> => {
+  const rows = await db
+    .selectFrom("orders")
+    .innerJoin("order_history", "order_history.order_id", "orders.id")
+    .select(["user_id", "seq", "order_history.status", "at", "reason"])
+    .where("orders.id", "=", orderId)
+    .orderBy("seq")
+    .execute();
+  const [first] = rows;
+  if (first === undefined) return undefined;
+  return {
+    ownerId: first.user_id,
+    steps: rows.map(({ seq, status, at, reason }) => (reason === null ? { seq, status, at } : { seq, status, at, reason })),
+  };
 };
 
 /** Holds the order until the transaction ends: nothing else can happen to it meanwhile. */

@@ -192,6 +192,7 @@ describe("the router", () => {
 });
 
 describe("a part of an answer", () => {
+  const desk = { remainingMs: () => 10_000 };
   const stage = () => {
     const reported: string[] = [];
     return { reported, degraded: new Degraded({ reportPart: (name) => reported.push(name) }) };
@@ -199,15 +200,23 @@ describe("a part of an answer", () => {
 
   test("is its value", async () => {
     const { degraded } = stage();
-    expect(await part("a", Promise.resolve(7), degraded)).toBe(7);
+    expect(await part("a", 1_000, desk, degraded, async () => 7)).toBe(7);
     expect(degraded.among(["a"])).toEqual([]);
   });
 
   test("is null and reported when it fails or is late, in the answer's own order", async () => {
     const { degraded, reported } = stage();
-    expect(await part("b", Promise.reject(new Error("no")), degraded)).toBeNull();
-    expect(await part("a", new Promise(() => {}), degraded, 1)).toBeNull();
+    expect(await part("b", 1_000, desk, degraded, () => Promise.reject(new Error("no")))).toBeNull();
+    expect(await part("a", 1, desk, degraded, () => new Promise(() => {}))).toBeNull();
     expect(degraded.among(["a", "b", "c"])).toEqual(["a", "b"]);
     expect(reported).toEqual(["b", "a"]);
+  });
+
+  test("tells the mesh how long it is waited for: its own deadline, or most of what is left of the request's time", async () => {
+    const { degraded } = stage();
+    const asked = (deadlineMs: number, remainingMs: number) =>
+      part("a", deadlineMs, { remainingMs: () => remainingMs }, degraded, async ({ timeoutMs }) => timeoutMs);
+    expect(await asked(1_000, 10_000)).toBe(1_000);
+    expect(await asked(1_000, 500)).toBe(400);
   });
 });
