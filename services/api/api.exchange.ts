@@ -17,12 +17,12 @@ import {
   UnsupportedMediaType,
   ValidationFailed,
 } from "./api.errors.ts";
+import type { EventStreams } from "./api.event-streams.ts";
 import { serveStream } from "./api.streams.ts";
 import type { Authenticator } from "./authentication.ts";
 import { customerCart, guestCart, newCartToken, readCartToken } from "./cart-identity.ts";
 import type { Cors, Headers } from "./cors.ts";
 import { entityTag, isKnown } from "./entity-tag.ts";
-import type { EventStreams } from "./event-streams.ts";
 import { type ProblemAnswer, problemOf } from "./problem.ts";
 import { addressKey, type WindowCounter } from "./rate-limit.ts";
 import { requestIdOf } from "./request-id.ts";

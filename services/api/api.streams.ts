@@ -1,7 +1,7 @@
 import { admit } from "./access.ts";
 import { InvalidLastEventId } from "./api.errors.ts";
+import type { Place } from "./api.event-streams.ts";
 import type { GatewayRequest, GatewayResponse } from "./api.exchange.ts";
-import type { Place } from "./event-streams.ts";
 import type { AnyRequest, Caller, CallMesh, Route, Stream, StreamPart } from "./route.ts";
 import { eventText, retryText, STREAM_HEADERS } from "./sse.ts";
 
