@@ -28,9 +28,14 @@ export class Deadline {
     if (this.passed) throw new DeadlineExceeded(what);
   }
 
-  /** For reads that can be broken off. Made at the first use: it is a timer. */
+  /** For reads that can be broken off; its reason is DeadlineExceeded. Made at the first use: it is a timer. */
   get signal(): AbortSignal {
-    this.#signal ??= AbortSignal.timeout(Math.max(0, Math.ceil(this.remainingMs)));
+    if (this.#signal === undefined) {
+      const controller = new AbortController();
+      const abort = (): void => controller.abort(new DeadlineExceeded("an answer"));
+      setTimeout(abort, Math.max(0, Math.ceil(this.remainingMs))).unref();
+      this.#signal = controller.signal;
+    }
     return this.#signal;
   }
 }

@@ -2,7 +2,7 @@ import type { Customer } from "@molecart/mixins/contracts/common.ts";
 import type { HistoryEntry, HistoryStep, Order, OrderStatus, StuckOrder } from "@molecart/mixins/contracts/orders.ts";
 import { forUpdate } from "@molecart/mixins/database/for-update.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
-import type { Kysely, Selectable, Transaction } from "kysely";
+import type { AbortableQueryOptions, Kysely, Selectable, Transaction } from "kysely";
 import type { OrdersTables, OrderTable } from "./order.table.ts";
 
 type Tables = OrdersTables & MessagingTables;
@@ -125,9 +125,11 @@ export interface OrderFilter {
   /** Id of the last order of the page before: newest first, and ids grow with time. */
   before?: string | undefined;
   limit: number;
+  /** When it is to be given up. */
+  options?: AbortableQueryOptions | undefined;
 }
 
-export const findOrders = async (db: Db, { userId, status, before, limit }: OrderFilter): Promise<Order[]> => {
+export const findOrders = async (db: Db, { userId, status, before, limit, options }: OrderFilter): Promise<Order[]> => {
   const rows = await db
     .selectFrom("orders")
     .selectAll()
@@ -136,7 +138,7 @@ export const findOrders = async (db: Db, { userId, status, before, limit }: Orde
     .$if(before !== undefined, (query) => query.where("id", "<", before as string))
     .orderBy("id", "desc")
     .limit(limit)
-    .execute();
+    .execute(options);
   return (await withHistories(db, rows)).map(({ order }) => order);
 };
 

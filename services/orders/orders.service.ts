@@ -1,4 +1,5 @@
 import { type HistoryStep, orders } from "@molecart/mixins/contracts/orders.ts";
+import { brokenOffAt } from "@molecart/mixins/database/broken-off.ts";
 import { database } from "@molecart/mixins/database.mixin.ts";
 import { implement } from "@molecart/mixins/implement.ts";
 import { isoTime } from "@molecart/mixins/lib/clock.ts";
@@ -47,14 +48,16 @@ export default implement(orders, {
       return { steps: steps.filter((step) => step.seq > after), last: seq, status, settled: isSettled(steps) };
     },
 
-    async list({ params: { userId, limit, cursor } }) {
+    async list({ params: { userId, limit, cursor }, locals }) {
       const before = cursor && decodeCursor(cursor, isText);
-      return page(await findOrders(this.database.db, { userId, before, limit: limit + 1 }), limit, (order) => order.id);
+      const filter = { userId, before, limit: limit + 1, options: brokenOffAt(this.database, locals.deadline) };
+      return page(await findOrders(this.database.db, filter), limit, (order) => order.id);
     },
 
-    async listAll({ params: { status, limit, cursor } }) {
+    async listAll({ params: { status, limit, cursor }, locals }) {
       const before = cursor && decodeCursor(cursor, isText);
-      return page(await findOrders(this.database.db, { status, before, limit: limit + 1 }), limit, (order) => order.id);
+      const filter = { status, before, limit: limit + 1, options: brokenOffAt(this.database, locals.deadline) };
+      return page(await findOrders(this.database.db, filter), limit, (order) => order.id);
     },
 
     async listStuck({ params: { olderThanMinutes, limit, cursor } }) {

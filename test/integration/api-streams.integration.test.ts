@@ -155,6 +155,15 @@ describe("a stream of an order", () => {
     expect(headers.get("x-request-id")).toMatch(/./);
   });
 
+  test("answers HEAD with its headers alone, and is not open then", async () => {
+    add("o-1", "pending");
+    const { address, edge } = apiOf(broker);
+    const head = await fetch(`${address}/api/v1/orders/o-1/events`, { method: "HEAD", headers: await as("ada") });
+    expect([head.status, head.headers.get("content-type")]).toEqual([200, "text/event-stream; charset=utf-8"]);
+    expect(await head.text()).toBe("");
+    expect(edge.streams.size).toBe(0);
+  });
+
   test("ends with an event of its own when the order is settled; who comes back is told not to", async () => {
     add("o-1", "pending");
     const client = await open();

@@ -3,6 +3,7 @@ import type { EventData } from "@molecart/mixins/contracts/index.ts";
 import type { Order } from "@molecart/mixins/contracts/orders.ts";
 import { ManualClock } from "@molecart/mixins/lib/clock.ts";
 import { Deadline } from "@molecart/mixins/lib/deadline.ts";
+import { sql } from "kysely";
 import type { ServiceSchema } from "moleculer";
 import type { OrdersTables } from "../../services/orders/order.table.ts";
 import { eventually } from "../support/eventually.ts";
@@ -297,6 +298,28 @@ for (const { world: name, servers, open } of worlds) {
       // The key is still good.
       await expect(stage.call("v1.orders.create", late)).resolves.toMatchObject({ status: "pending" });
     });
+
+    if (servers.length > 0)
+      test("breaks a list off in PostgreSQL when nobody waits for it any more, and lists on", async () => {
+        const order = await place();
+        const blocked = async (): Promise<number> => {
+          const { rows } = await sql<{ count: number }>`
+            select count(*)::int as count from pg_stat_activity
+            where state = 'active' and wait_event_type = 'Lock' and query like '%from "orders"%'`.execute(stage.database.db);
+          return rows[0]?.count ?? 0;
+        };
+        await stage.database.db.transaction().execute(async (trx) => {
+          await sql`lock table orders in access exclusive mode`.execute(trx);
+          const list = stage.call("v1.orders.list", { userId: customer.id, limit: 10 }, { deadline: Deadline.in(1_000) });
+          const refused = expect(list).rejects.toMatchObject({ type: "DEADLINE_EXCEEDED" });
+          await eventually(async () => expect(await blocked()).toBe(1));
+          await refused;
+          // The lock is still held: only a cancelled query waits for it no longer.
+          await eventually(async () => expect(await blocked()).toBe(0), { withinMs: 3_000 });
+        });
+        const { items } = await stage.call("v1.orders.list", { userId: customer.id, limit: 10 });
+        expect(items.map(({ id }) => id)).toEqual([order.id]);
+      });
 
     test("cancels with the reason when the payment fails, and ignores what comes after", async () => {
       const order = await place();

@@ -3,7 +3,7 @@ import { Exactly } from "@molecart/mixins/contracts/common.ts";
 import { Type } from "typebox";
 import { Degraded, part } from "../../../../services/api/part.ts";
 import { routeChecks } from "../../../../services/api/request-validation.ts";
-import { actionRoute, type Route } from "../../../../services/api/route.ts";
+import { actionRoute, type Route, streamRoute } from "../../../../services/api/route.ts";
 import { type Pattern, Router } from "../../../../services/api/router.ts";
 import { routes } from "../../../../services/api/routes.ts";
 
@@ -77,6 +77,27 @@ describe("the table", () => {
     // @ts-expect-error there is no such action
     expect(() => actionRoute({ ...base, path: "/x", action: "v1.users.drop", params: () => ({}) })).toThrow();
     expect(actionRoute({ ...base, path: "/x", action: "v1.users.jwks", params: () => ({}) }).uses).toEqual(["v1.users.jwks"]);
+  });
+});
+
+describe("a stream in the table", () => {
+  test("names its action and the data of each event, and takes an event's id by query", () => {
+    const events = route("GET", "/api/v1/orders/{id}/events");
+    expect(events.uses).toEqual(["v1.orders.progress"]);
+    expect(Object.keys(events.stream?.events ?? {})).toEqual(["status", "end"]);
+    expect(routes.filter(({ stream }) => stream !== undefined)).toEqual([events]);
+    const query = { lastEventId: "7" };
+    routeChecks(routes).get(events)?.query(query);
+    expect(query).toEqual({ lastEventId: 7 });
+  });
+
+  test("does not compile for the public, nor with a path value that is not there", () => {
+    const stream = { summary: "", uses: [], events: {}, read: () => Promise.reject(new Error("not read")) } as const;
+    streamRoute({ ...stream, path: "/x/{id}", access: "customer", topic: ({ path, caller }) => path.id + caller.userId });
+    // @ts-expect-error whose streams are counted would not be known
+    streamRoute({ ...stream, path: "/x/{id}", access: "public", topic: () => "" });
+    // @ts-expect-error the path has no id
+    streamRoute({ ...stream, path: "/x", access: "customer", topic: ({ path }) => path.id });
   });
 });
 
