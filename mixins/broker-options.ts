@@ -8,6 +8,7 @@ import { type Environment, readEnvironment } from "./lib/config.ts";
 import { currentCorrelation } from "./lib/correlation.ts";
 import { AjvValidator } from "./middlewares/ajv-validator.ts";
 import { correlation } from "./middlewares/correlation.ts";
+import { deadlines } from "./middlewares/deadlines.ts";
 import { durableEvents } from "./middlewares/durable-events.ts";
 import { healthServer } from "./middlewares/health-server.ts";
 import { storeOutages } from "./middlewares/store-outages.ts";
@@ -75,6 +76,7 @@ export const brokerOptions = (env: Environment = process.env, clock: Clock = fau
       "Cacher",
       "ContextTracker",
       "Timeout",
+      deadlines(),
       "CircuitBreaker",
       "Retry",
       "Fallback",
@@ -91,10 +93,16 @@ export const brokerOptions = (env: Environment = process.env, clock: Clock = fau
 
 const isRetryable = (error: Error): boolean => (error as { retryable?: boolean }).retryable === true;
 
+/** Who is silent for so long does not work; who had less time may only be busy. Below the second that the gateway gives to a part of
+ *  a page. */
+const FAIR_CHANCE_MS = 750;
+
 /** A refusal is an answer, and so is that a store is away: it comes at once, and a circuit that opens at every level on the way
  *  up would keep the shop away for seconds after the store is back. Faults and silence open the circuit. */
 const isCalleesFault = (error: Error): boolean => {
-  const { code, type } = error as { code?: unknown; type?: unknown };
+  const { code, type, data } = error as { code?: unknown; type?: unknown; data?: { waitedMs?: number } };
+  // Who was given no time is not to blame: else one client in a hurry could shut a service for all the others.
+  if (type === "DEADLINE_EXCEEDED") return (data?.waitedMs ?? 0) >= FAIR_CHANCE_MS;
   // Drivers and Node put texts where the framework and ours have an HTTP status.
   return type !== "UNAVAILABLE" && (typeof code !== "number" || code >= 500);
 };

@@ -94,7 +94,13 @@ export const database = <DB>({
         inSqlWork(
           this.database,
           clock,
-          { onEmitted: () => this.relay.wake(), onScheduled: (dueAt) => this.jobRunner.expect(dueAt) },
+          {
+            onEmitted: () => this.relay.wake(),
+            onScheduled: (dueAt) => this.jobRunner.expect(dueAt),
+            onHint: ({ name: hint, data }) => {
+              this.broker.broadcast(hint, data).catch((error) => this.logger.debug("A hint is lost", { hint, error }));
+            },
+          },
           run,
         );
 

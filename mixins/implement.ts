@@ -15,6 +15,7 @@ import { operations } from "./contracts/operations.ts";
 import { currentCorrelation } from "./lib/correlation.ts";
 import type { Envelope } from "./messaging/envelope.ts";
 import type { JobHandler } from "./messaging/job-runner.ts";
+import type { DeadlineLocals } from "./middlewares/deadlines.ts";
 import type { DurableOptions } from "./middlewares/durable-events.ts";
 import { operationHandlers } from "./operations/service-actions.ts";
 
@@ -25,7 +26,7 @@ export interface Meta {
   traceparent?: string;
 }
 
-export interface ActionContext<P> extends Omit<Context<P, Meta>, "call"> {
+export interface ActionContext<P> extends Omit<Context<P, Meta, DeadlineLocals>, "call"> {
   call: Call;
 }
 

@@ -13,6 +13,9 @@ export interface Contract {
   actions: Record<string, ActionContract>;
   /** What the service tells the world: event name -> payload. */
   events: Record<string, TSchema>;
+  /** What it says in passing, name -> payload: to whoever is there, and lost on whoever is not. Whoever acts on one also looks
+   *  by himself now and then. */
+  hints?: Record<string, TSchema>;
   /** Stable code -> what it means to a client. */
   errors: Record<string, string>;
 }

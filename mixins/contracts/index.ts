@@ -43,5 +43,10 @@ export const eventNames = Object.keys(eventSchemas) as EventName[];
 export const eventSchema = <N extends EventName>(name: N): Events[N] => eventSchemas[name];
 export const isEventName = (name: string): name is EventName => Object.hasOwn(eventSchemas, name);
 
+/** Every hint of the mesh: told to those who are there, without a promise. */
+export type Hints = UnionToIntersection<Extract<Contracts, { hints: unknown }>["hints"]>;
+export type HintName = keyof Hints & string;
+export type HintData<N extends HintName> = Hints[N] extends infer S extends TSchema ? Static<S> : never;
+
 /** The service that sends an event. */
 export const producerOf = (name: EventName): string => Object.values(contracts).find((c) => Object.hasOwn(c.events, name))!.name;

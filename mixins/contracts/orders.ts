@@ -34,6 +34,10 @@ export type OrderLine = Static<typeof OrderLine>;
 export const HistoryEntry = Exactly({ status: OrderStatus, at: Time, reason: Type.Optional(Type.String()) });
 export type HistoryEntry = Static<typeof HistoryEntry>;
 
+/** An entry of an order's history with its place in it, which counts from 1. */
+export const HistoryStep = Exactly({ seq: Type.Integer({ minimum: 1 }), ...HistoryEntry.properties });
+export type HistoryStep = Static<typeof HistoryStep>;
+
 export const Order = Exactly({
   id: Id,
   number: Type.String(),
@@ -122,6 +126,19 @@ export const orders = contract({
       idempotent: true,
     },
     get: { params: Exactly({ orderId: Id, viewer: Viewer }), result: Order, idempotent: true },
+    /** What has become of an order after a step of its history; `after: 0` is all of it. */
+    progress: {
+      params: Exactly({ orderId: Id, viewer: Viewer, after: Type.Integer({ minimum: 0, default: 0 }) }),
+      result: Exactly({
+        steps: Type.Array(HistoryStep),
+        /** The last step of the whole history. */
+        last: Type.Integer({ minimum: 1 }),
+        status: OrderStatus,
+        /** Nothing more is to come by itself: delivered, refunded, or cancelled without having been paid. */
+        settled: Type.Boolean(),
+      }),
+      idempotent: true,
+    },
     /** A customer's own orders, newest first. */
     list: { params: Exactly({ userId: Id, ...Paging }), result: Page(Order), idempotent: true },
     /** Every customer's orders, newest first: staff only, checked at the gateway. */
@@ -178,6 +195,10 @@ export const orders = contract({
       refundAmount: Money,
     }),
     "return.rejected": Type.Object({ ...ReturnEvent, reason: Type.String() }),
+  },
+  hints: {
+    /** Its history has grown. */
+    "order.changed": Type.Object({ orderId: Id }),
   },
   errors: {
     ORDER_NOT_FOUND: "No such order, or it is somebody else's",

@@ -35,6 +35,16 @@ export class Unavailable extends MolecartError {
   }
 }
 
+/** The time that the caller waits is over: it was not begun, or its answer comes too late for anybody. A repeat has no time left
+ *  either; whoever set the time may try again. */
+export class DeadlineExceeded extends MolecartError {
+  readonly retryable = false;
+  /** `waitedMs`: how long an answer was waited for; 0 where nothing was begun. */
+  constructor(what: string, waitedMs = 0) {
+    super("DEADLINE_EXCEEDED", 504, `There is no time left for ${what}`, { waitedMs });
+  }
+}
+
 /** A setting is missing or wrong. Names the variable; thrown at start only. */
 export class ConfigurationError extends MolecartError {
   readonly retryable = false;

@@ -1,5 +1,5 @@
 import type { Transaction } from "kysely";
-import type { EventData, EventName } from "../contracts/index.ts";
+import type { EventData, EventName, HintData, HintName } from "../contracts/index.ts";
 import type { Database } from "../database/database.ts";
 import type { MessagingTables } from "../database/messaging.table.ts";
 import { faults } from "../faults.ts";
@@ -24,9 +24,16 @@ export interface SqlWork<DB> {
   readonly now: string;
   /** Sends an event with the commit. */
   emit<N extends EventName>(type: N, aggregateId: string, data: EventData<N>): void;
+  /** Tells those who are there, once it is committed. May be lost. */
+  hint<N extends HintName>(name: N, data: HintData<N>): void;
   schedule(job: NewJob): Promise<void>;
   /** Removes a job, if it is there. */
   unschedule(jobId: string): Promise<void>;
+}
+
+export interface Hint {
+  name: HintName;
+  data: HintData<HintName>;
 }
 
 export interface SqlWorkHooks {
@@ -34,6 +41,8 @@ export interface SqlWorkHooks {
   onEmitted(): void;
   /** Called after a commit that has scheduled jobs, with the earliest time. */
   onScheduled(dueAt: number): void;
+  /** Called after a commit, for each hint. Must not throw. */
+  onHint?(hint: Hint): void;
 }
 
 /** Runs `run` in a transaction and writes what it emitted as outbox rows before the commit, all in one statement. */
@@ -44,10 +53,12 @@ export const inSqlWork = async <DB extends MessagingTables, T>(
   run: (work: SqlWork<DB>) => Promise<T>,
 ): Promise<T> => {
   let emitted: Envelope[] = [];
+  let hints: Hint[] = [];
   let earliestJob = Number.POSITIVE_INFINITY;
   const result = await database.transaction(async (trx) => {
     // The transaction may run again after a deadlock: start from nothing.
     emitted = [];
+    hints = [];
     earliestJob = Number.POSITIVE_INFINITY;
     const now = isoTime(clock.now());
     const messaging = trx as unknown as Transaction<MessagingTables>;
@@ -56,6 +67,9 @@ export const inSqlWork = async <DB extends MessagingTables, T>(
       now,
       emit: (type, aggregateId, data) => {
         emitted.push(newEnvelope(type, aggregateId, data, now) as Envelope);
+      },
+      hint: (name, data) => {
+        hints.push({ name, data: data as HintData<HintName> });
       },
       schedule: async (job) => {
         earliestJob = Math.min(earliestJob, job.dueAt);
@@ -98,5 +112,6 @@ export const inSqlWork = async <DB extends MessagingTables, T>(
   faults.crashPoint?.("work.committed");
   if (emitted.length > 0) hooks.onEmitted();
   if (earliestJob < Number.POSITIVE_INFINITY) hooks.onScheduled(earliestJob);
+  for (const hint of hints) hooks.onHint?.(hint);
   return result;
 };

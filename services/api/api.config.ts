@@ -26,6 +26,16 @@ export const apiConfig = (env: Environment) => {
       enabled: read.oneOf("RATE_LIMIT", ["on", "off"], "on") === "on",
       perMinute: read.integer("API_AUTH_RATE_LIMIT", 20, { min: 1 }),
     }),
+    /** What a request may take in all; a client may ask for less. */
+    requestTimeoutMs: read.integer("API_REQUEST_TIMEOUT_MS", 10_000, { min: 100, max: 30_000 }),
+    streams: Object.freeze({
+      perGateway: read.integer("API_STREAMS_MAX", 1_000, { min: 1 }),
+      perCaller: read.integer("API_STREAMS_PER_USER", 10, { min: 1 }),
+      /** Between two looks for what no hint has told of; half of it to one and a half. */
+      pollMs: read.integer("API_STREAMS_POLL_SECONDS", 15, { min: 1, max: 300 }) * 1000,
+      /** Sign of life, and a look at who reads. */
+      heartbeatMs: read.integer("API_STREAMS_HEARTBEAT_SECONDS", 15, { min: 1, max: 60 }) * 1000,
+    }),
     /** As `users` signs them. */
     token: Object.freeze({
       issuer: read.text("USERS_TOKEN_ISSUER", "molecart"),

@@ -1,5 +1,8 @@
 import { Refusal } from "@molecart/mixins/lib/errors.ts";
 
+/** What access logs have for a request that was broken off; no client sees it. */
+export const CLIENT_CLOSED_REQUEST = 499;
+
 /** What the edge itself refuses. The services' own codes are in their contracts. */
 export const edgeErrors = {
   UNAUTHENTICATED: "The access token is missing, expired or not valid",
@@ -14,6 +17,10 @@ export const edgeErrors = {
   BODY_TOO_LARGE: "The body is larger than this API takes",
   UNSUPPORTED_MEDIA_TYPE: "The body must be JSON, encoded in UTF-8 and not compressed",
   RATE_LIMITED: "Too many requests from this address",
+  INVALID_LAST_EVENT_ID: "The Last-Event-ID is not one that this stream has given out",
+  INVALID_REQUEST_TIMEOUT: "The Request-Timeout header does not hold seconds",
+  TOO_MANY_STREAMS: "Too many event streams are open",
+  DEADLINE_EXCEEDED: "The time for this request is over",
   SERVICE_UNAVAILABLE: "A part of the shop is not available at the moment",
   INTERNAL: "The shop has failed to answer",
 } as const;
@@ -88,5 +95,40 @@ export class RateLimited extends EdgeRefusal {
     super("RATE_LIMITED", 429, `Too many tries from this address; the next one in ${retryAfterSeconds} s`, {
       "Retry-After": String(retryAfterSeconds),
     });
+  }
+}
+
+export class InvalidLastEventId extends EdgeRefusal {
+  constructor() {
+    super("INVALID_LAST_EVENT_ID", 400, "Leave Last-Event-ID out to start from the beginning");
+  }
+}
+
+export class InvalidRequestTimeout extends EdgeRefusal {
+  constructor() {
+    super("INVALID_REQUEST_TIMEOUT", 400, "Send Request-Timeout as seconds, such as 2 or 0.5");
+  }
+}
+
+const STREAMS_RETRY_AFTER = { "Retry-After": "5" };
+
+/** The caller's own. */
+export class TooManyStreams extends EdgeRefusal {
+  constructor(limit: number) {
+    super("TOO_MANY_STREAMS", 429, `You have ${limit} event streams open; close one`, STREAMS_RETRY_AFTER);
+  }
+}
+
+/** Of all callers of this gateway. Another one may have room. */
+export class StreamsExhausted extends EdgeRefusal {
+  constructor() {
+    super("TOO_MANY_STREAMS", 503, "Too many event streams are open here. Try again soon", STREAMS_RETRY_AFTER);
+  }
+}
+
+/** Nobody reads an answer any more: never sent. */
+export class ClientGone extends Refusal {
+  constructor() {
+    super("CLIENT_GONE", CLIENT_CLOSED_REQUEST, "The client has closed the connection");
   }
 }

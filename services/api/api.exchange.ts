@@ -1,13 +1,24 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { HealthReport } from "@molecart/mixins/health.ts";
 import type { Clock } from "@molecart/mixins/lib/clock.ts";
-import { isTraceparent, newTraceparent } from "@molecart/mixins/lib/correlation.ts";
+import { type Correlation, isTraceparent, newTraceparent } from "@molecart/mixins/lib/correlation.ts";
+import { Deadline } from "@molecart/mixins/lib/deadline.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
+import type { DeadlineLocals } from "@molecart/mixins/middlewares/deadlines.ts";
 import type { Context, Service } from "moleculer";
 import { admit } from "./access.ts";
 import type { ApiConfig } from "./api.config.ts";
-import { IdempotencyKeyRequired, RateLimited, UnsupportedMediaType, ValidationFailed } from "./api.errors.ts";
+import {
+  CLIENT_CLOSED_REQUEST,
+  ClientGone,
+  IdempotencyKeyRequired,
+  RateLimited,
+  UnsupportedMediaType,
+  ValidationFailed,
+} from "./api.errors.ts";
+import type { EventStreams } from "./api.event-streams.ts";
+import { serveStream } from "./api.streams.ts";
 import type { Authenticator } from "./authentication.ts";
 import { customerCart, guestCart, newCartToken, readCartToken } from "./cart-identity.ts";
 import type { Cors, Headers } from "./cors.ts";
@@ -15,6 +26,7 @@ import { entityTag, isKnown } from "./entity-tag.ts";
 import { type ProblemAnswer, problemOf } from "./problem.ts";
 import { addressKey, type WindowCounter } from "./rate-limit.ts";
 import { requestIdOf } from "./request-id.ts";
+import { requestTimeoutMs } from "./request-timeout.ts";
 import type { RouteChecks } from "./request-validation.ts";
 import {
   type AnyRequest,
@@ -24,6 +36,7 @@ import {
   type Desk,
   type IdempotencyKeyUse,
   type Route,
+  type Stream,
 } from "./route.ts";
 
 /** What one gateway needs for its requests. */
@@ -38,6 +51,9 @@ export interface Edge {
   /** Requests of `limited` routes, by address. */
   limiter: WindowCounter;
   checks: ReadonlyMap<Route, RouteChecks>;
+  streams: EventStreams;
+  /** Calls that belong to no single request: of streams, which outlive theirs. */
+  callMesh(correlation: Correlation): CallMesh;
   checkHealth(): Promise<HealthReport>;
 }
 
@@ -48,6 +64,8 @@ export interface Exchange {
   startedAt: number;
   edge: Edge;
   route?: Route;
+  /** The calls for this request. */
+  desk?: MeshDesk;
 }
 
 /** A request as moleculer-web hands it to a route. */
@@ -81,12 +99,13 @@ export const begin = (edge: Edge, req: GatewayRequest, res: GatewayResponse): vo
 
 /** Named by the route, not by the address: ids belong to people. */
 function logExchange(this: ServerResponse): void {
-  const { req, statusCode, writableFinished } = this as GatewayResponse;
-  const { edge, route, requestId, startedAt } = req.exchange;
+  const { req, statusCode, writableFinished, headersSent } = this as GatewayResponse;
+  const { edge, route, requestId, startedAt, desk } = req.exchange;
+  if (!writableFinished) desk?.abandon();
   edge.logger.info("Request", {
     method: req.method,
     route: route?.path ?? null,
-    status: statusCode,
+    status: writableFinished || headersSent ? statusCode : CLIENT_CLOSED_REQUEST,
     ms: Math.round((performance.now() - startedAt) * 10) / 10,
     requestId,
     ...(!writableFinished && { aborted: true }),
@@ -98,10 +117,14 @@ export const serve = async (route: Route, req: GatewayRequest, res: GatewayRespo
   const { exchange } = req;
   const { edge } = exchange;
   exchange.route = route;
+  const deadline = new Deadline(exchange.startedAt + requestTimeoutMs(req.headers, edge.config.requestTimeoutMs));
+  const desk = new MeshDesk(req, deadline);
+  exchange.desk = desk;
   if (route.limited) countAttempt(edge, req);
   const caller = await edge.authenticator.identify(req.headers.authorization);
   admit(route.access, caller);
   const request = readRequest(route, req, caller);
+  if (isStream(route)) return serveStream(route, request, desk.call, req, res);
 
   let cartToken: string | undefined;
   if (route.access === "guest-or-customer") {
@@ -112,11 +135,13 @@ export const serve = async (route: Route, req: GatewayRequest, res: GatewayRespo
     request.cartId = caller === undefined ? guestCart(cartToken as string) : customerCart(caller.userId);
   }
 
-  const result = await route.answer(new MeshDesk(req), request);
+  const result = await route.answer(desk, request);
   if (cartToken !== undefined) res.setHeader("X-Cart-Token", cartToken);
   if (route.location !== undefined) res.setHeader("Location", `${API_PREFIX}${route.location(result)}`);
   send(req, res, route.statusOf?.(result) ?? route.status, result);
 };
+
+const isStream = (route: Route): route is Route & { stream: Stream } => route.stream !== undefined;
 
 const countAttempt = ({ config, limiter }: Edge, { socket }: IncomingMessage): void => {
   const { enabled, perMinute } = config.authRateLimit;
@@ -154,14 +179,46 @@ const readIdempotencyKey = (header: string | string[] | undefined, use: Idempote
   return header;
 };
 
-/** The mesh as one request sees it: its calls carry the request's id and trace. */
+/** The mesh as one request sees it: its calls carry the request's id and trace, and what is left of its time. */
 class MeshDesk implements Desk {
   readonly #req: GatewayRequest;
-  constructor(req: GatewayRequest) {
+  readonly #deadline: Deadline;
+  readonly #waiting = new Set<(error: ClientGone) => void>();
+  #abandoned = false;
+
+  constructor(req: GatewayRequest, deadline: Deadline) {
     this.#req = req;
+    this.#deadline = deadline;
+    // Calls inherit it from their parent.
+    (req.$ctx.locals as DeadlineLocals).deadline = deadline;
   }
 
-  call: CallMesh = (name, params) => this.#req.$ctx.call(name, params as object) as never;
+  call: CallMesh = async (name, params, { timeoutMs } = {}) => {
+    if (this.#abandoned) throw new ClientGone();
+    this.#deadline.check(name);
+    const options = timeoutMs === undefined ? undefined : { deadline: Deadline.in(timeoutMs) };
+    const work = this.#req.$ctx.call(name, params as object, options);
+    let leave: (error: ClientGone) => void = () => {};
+    const left = new Promise<never>((_, reject) => {
+      leave = reject;
+    });
+    this.#waiting.add(leave);
+    try {
+      return (await Promise.race([work, left])) as never;
+    } finally {
+      this.#waiting.delete(leave);
+    }
+  };
+
+  remainingMs(): number {
+    return this.#deadline.remainingMs;
+  }
+
+  /** The client has gone. What has begun goes on to its own end, unheard; nothing more is begun. */
+  abandon(): void {
+    this.#abandoned = true;
+    for (const leave of this.#waiting) leave(new ClientGone());
+  }
 
   reportPart(part: string, error: unknown): void {
     const { edge, requestId, route } = this.#req.exchange;
@@ -198,6 +255,7 @@ const send = (req: GatewayRequest, res: GatewayResponse, status: number, result:
 
 /** Answers whatever has gone wrong, and tells operators of faults. */
 export const refuse = (req: GatewayRequest, res: GatewayResponse, error: unknown): void => {
+  if (error instanceof ClientGone) return;
   const { edge, requestId, route } = req.exchange;
   const refusal = problemOf(error, requestId);
   if (refusal.isFault) logFault(edge, error, refusal, { requestId, method: req.method, route: route?.path ?? null });
@@ -217,7 +275,7 @@ export const refuse = (req: GatewayRequest, res: GatewayResponse, error: unknown
 
 /** What is not available comes back by itself and is told by its own service; anything else is a mistake that needs its stack. */
 const logFault = ({ logger }: Edge, error: unknown, { problem }: ProblemAnswer, detail: object): void => {
-  if (problem.status === 503) logger.warn("Request not served", { ...detail, error: messageOf(error) });
+  if (problem.status === 503 || problem.status === 504) logger.warn("Request not served", { ...detail, error: messageOf(error) });
   else logger.error("Request failed", { ...detail, err: error });
 };
 

@@ -1,11 +1,15 @@
+import type { HintData } from "@molecart/mixins/contracts/index.ts";
+import { orders } from "@molecart/mixins/contracts/orders.ts";
 import { checkHealth, type HealthCheckedService } from "@molecart/mixins/health.ts";
 import { type HttpListener, openHttpListener } from "@molecart/mixins/http-listener.ts";
+import { Deadline } from "@molecart/mixins/lib/deadline.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
-import type { CallingOptions, ServiceSchema } from "moleculer";
+import type { CallingOptions, Context, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import { apiConfig } from "./api.config.ts";
 import { MethodNotAllowed, NotFound } from "./api.errors.ts";
+import { EventStreams } from "./api.event-streams.ts";
 import { answerOptions, begin, type Edge, type GatewayRequest, type GatewayResponse, refuse } from "./api.exchange.ts";
 import { readinessChecks } from "./api.readiness.ts";
 import { webRoutes } from "./api.web-routes.ts";
@@ -69,6 +73,15 @@ export default {
     removeRoute: false,
   },
 
+  events: {
+    "order.changed": {
+      params: orders.hints["order.changed"],
+      handler(this: ApiService, ctx: Context<HintData<"order.changed">>) {
+        this.edge.streams.wake(ctx.params.orderId);
+      },
+    },
+  },
+
   methods: {
     async httpHandler(this: ApiService, req: GatewayRequest, res: GatewayResponse) {
       begin(this.edge, req, res);
@@ -108,6 +121,17 @@ export default {
       securityHeaders: securityHeaders(),
       limiter: new WindowCounter(clock, MINUTE_MS),
       checks: routeChecks(routes),
+      streams: new EventStreams(config.streams, (error) =>
+        this.logger.debug("Streams wait for their news", { error: messageOf(error) }),
+      ),
+      callMesh:
+        ({ requestId, traceparent }) =>
+        (name, params, { timeoutMs } = {}) =>
+          this.broker.call(name, params as object, {
+            requestID: requestId,
+            meta: { traceparent },
+            ...(timeoutMs !== undefined && { deadline: Deadline.in(timeoutMs) }),
+          }) as never,
       checkHealth: () => checkHealth(this.broker),
     };
     this.healthChecks = readinessChecks(this.broker, routes);
@@ -131,6 +155,8 @@ export default {
   },
 
   async stopped(this: ApiService) {
+    // Before the listener, which waits for requests that run.
+    this.edge.streams.close();
     await this.listener?.close(CLOSE_GRACE_MS);
   },
 } as unknown as ServiceSchema;

@@ -1,5 +1,6 @@
 const ALLOWED_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
-const ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Cart-Token, X-Request-Id, traceparent";
+const ALLOWED_HEADERS =
+  "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, Request-Timeout, X-Cart-Token, X-Request-Id, traceparent";
 const EXPOSED_HEADERS = "ETag, Location, Retry-After, X-Cart-Token, X-Request-Id";
 const PREFLIGHT_SECONDS = "600";
 

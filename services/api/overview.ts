@@ -10,6 +10,9 @@ import type { Desk } from "./route.ts";
 const LAST_ORDERS = 5;
 const PARTS = ["profile", "cart", "orders"] as const;
 
+/** How long the page waits for each, in milliseconds. A cart is priced and its stock looked up, each by a call of its own. */
+export const OVERVIEW_DEADLINES_MS: Record<(typeof PARTS)[number], number> = { profile: 1_000, cart: 2_000, orders: 1_500 };
+
 export const Overview = Exactly({
   profile: Type.Union([User, Type.Null()]),
   cart: Type.Union([Cart, Type.Null()]),
@@ -24,9 +27,13 @@ export type Overview = Static<typeof Overview>;
 export const overviewOf = async (desk: Desk, userId: string): Promise<Overview> => {
   const degraded = new Degraded(desk);
   const [profile, cart, orders] = await Promise.all([
-    part("profile", desk.call("v1.users.get", { userId }), degraded),
-    part("cart", desk.call("v1.carts.get", { cartId: customerCart(userId) }), degraded),
-    part("orders", desk.call("v1.orders.list", { userId, limit: LAST_ORDERS }), degraded),
+    part("profile", OVERVIEW_DEADLINES_MS.profile, desk, degraded, (limit) => desk.call("v1.users.get", { userId }, limit)),
+    part("cart", OVERVIEW_DEADLINES_MS.cart, desk, degraded, (limit) =>
+      desk.call("v1.carts.get", { cartId: customerCart(userId) }, limit),
+    ),
+    part("orders", OVERVIEW_DEADLINES_MS.orders, desk, degraded, (limit) =>
+      desk.call("v1.orders.list", { userId, limit: LAST_ORDERS }, limit),
+    ),
   ]);
   return { profile, cart, orders: orders?.items ?? null, degraded: degraded.among(PARTS) };
 };

@@ -1,5 +1,7 @@
-/** A page that is put together must not wait for its slowest part as long as for the only one. Repeats are in it. */
-export const PART_DEADLINE_MS = 2_000;
+import type { Desk } from "./route.ts";
+
+/** Of what is left of the request's time: the answer without the part must still reach a client in a hurry. */
+const SHARE_OF_REMAINING = 0.8;
 
 /** The parts of one answer that could not be had. */
 export class Degraded {
@@ -20,19 +22,23 @@ export class Degraded {
   }
 }
 
-/** A part of an answer that can do without it: null, and named in `degraded`, when it fails or is late. */
+/** A part of an answer that can do without it: null, and named in `degraded`, when it fails or is late. The mesh is told how long
+ *  it is waited for, and does not work on it for longer.
+ *  @param deadlineMs repeats included */
 export const part = async <T>(
   name: string,
-  work: Promise<T>,
+  deadlineMs: number,
+  desk: Pick<Desk, "remainingMs">,
   degraded: Degraded,
-  deadlineMs = PART_DEADLINE_MS,
+  ask: (limit: { timeoutMs: number }) => Promise<T>,
 ): Promise<T | null> => {
+  const timeoutMs = Math.max(1, Math.min(deadlineMs, desk.remainingMs() * SHARE_OF_REMAINING));
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Not there within ${deadlineMs} ms`)), deadlineMs);
+    timer = setTimeout(() => reject(new Error(`Not there within ${Math.round(timeoutMs)} ms`)), timeoutMs);
   });
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([ask({ timeoutMs }), late]);
   } catch (error) {
     degraded.add(name, error);
     return null;

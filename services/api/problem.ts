@@ -54,6 +54,11 @@ const unsupported: Meaning = {
   status: 415,
   detail: "Send the body as application/json in UTF-8, not compressed",
 };
+const deadlineExceeded: Meaning = {
+  code: "DEADLINE_EXCEEDED",
+  status: 504,
+  detail: "The shop did not answer in time. Whether anything was done is not known: repeat the request, an order under its key",
+};
 const internal: Meaning = { code: "INTERNAL", status: 500, detail: "Something went wrong in the shop" };
 
 /** What the framework and its body parser mean, by the `type` of their errors. */
@@ -114,6 +119,7 @@ export const problemOf = (error: unknown, requestId: string): ProblemAnswer => {
   if (error instanceof MolecartError) {
     if (error.code >= 400 && error.code < 500)
       return answer({ code: error.type, status: error.code, detail: error.message }, requestId);
+    if (error.type === "DEADLINE_EXCEEDED") return answer(deadlineExceeded, requestId);
     return answer(error.code === 503 ? unavailable : internal, requestId);
   }
   const { type, data } = (error ?? {}) as AnyError;

@@ -7,6 +7,9 @@ import type { Desk } from "./route.ts";
 const RELATED = 6;
 const PARTS = ["stock", "related"] as const;
 
+/** How long the page waits for each, in milliseconds. */
+export const DETAIL_DEADLINES_MS: Record<(typeof PARTS)[number], number> = { stock: 1_000, related: 1_500 };
+
 export const ProductDetail = Exactly({
   product: Product,
   /** Of the SKUs that the inventory knows. What is on hand and reserved is the shop's business. */
@@ -17,13 +20,19 @@ export const ProductDetail = Exactly({
 });
 export type ProductDetail = Static<typeof ProductDetail>;
 
-/** Without the product there is no answer; the rest degrades by part. */
+/** Without the product there is no answer; the rest degrades by part. Related ones are asked for beside the product, the stock when
+ *  its SKUs are known. */
 export const productDetail = async (desk: Desk, productId: string, includeUnpublished: boolean): Promise<ProductDetail> => {
   const degraded = new Degraded(desk);
-  const related = part("related", desk.call("v1.products.related", { productId, limit: RELATED }), degraded);
+  const related = part("related", DETAIL_DEADLINES_MS.related, desk, degraded, (limit) =>
+    desk.call("v1.products.related", { productId, limit: RELATED }, limit),
+  );
   const product = await desk.call("v1.products.get", { productId, includeUnpublished });
   const skus = product.variants.map(({ sku }) => sku);
-  const [stock, others] = await Promise.all([part("stock", desk.call("v1.inventory.getMany", { skus }), degraded), related]);
+  const [stock, others] = await Promise.all([
+    part("stock", DETAIL_DEADLINES_MS.stock, desk, degraded, (limit) => desk.call("v1.inventory.getMany", { skus }, limit)),
+    related,
+  ]);
   return {
     product,
     stock: stock?.items.map(({ sku, available }) => ({ sku, available })) ?? null,

@@ -9,7 +9,7 @@ import {
 } from "@molecart/mixins/contracts/index.ts";
 import { Fingerprint } from "@molecart/mixins/contracts/operations.ts";
 import type { PricingRules } from "@molecart/mixins/lib/pricing.ts";
-import type { Static, TSchema, TUndefined } from "typebox";
+import { type Static, type TSchema, type TUndefined, Type } from "typebox";
 
 /** Who may use a route. Staff may use what customers may. */
 export type Access = "public" | "guest-or-customer" | "customer" | "staff";
@@ -24,12 +24,19 @@ export interface Caller {
   roles: Role[];
 }
 
-/** A call to the mesh by its contract. */
-export type CallMesh = <N extends ActionName>(name: N, params: ActionParams<N>) => Promise<ActionResult<N>>;
+/** A call to the mesh by its contract. `timeoutMs`: how long an answer is waited for, repeats included; less where the request itself
+ *  has less time. */
+export type CallMesh = <N extends ActionName>(
+  name: N,
+  params: ActionParams<N>,
+  options?: { timeoutMs?: number },
+) => Promise<ActionResult<N>>;
 
 /** What an answer that no single action gives may use. */
 export interface Desk {
   call: CallMesh;
+  /** Milliseconds that the client still waits. */
+  remainingMs(): number;
   /** A part of an answer was left out. */
   reportPart(part: string, error: unknown): void;
   /** Of this node: what its services need, and whether the gateway sees the services of its routes. */
@@ -94,6 +101,45 @@ export interface AnswerRoute<P extends string, A extends Access, B extends TSche
   statusOf?(result: Static<R>): number;
 }
 
+/** Server-Sent Events: `data` by the name of its event. */
+export interface StreamEvent {
+  /** Counts up within the stream. The last event has none: it stands for no step. */
+  id?: number;
+  event: string;
+  data: unknown;
+}
+
+/** What a stream tells after an id. */
+export interface StreamPart {
+  events: StreamEvent[];
+  /** The newest id that there is. */
+  last: number;
+  /** Told after the newest one where nothing more is to come; the stream ends with it. */
+  end: StreamEvent | undefined;
+}
+
+/** A stream of events about one topic. It is read again when a hint about its topic has come, and now and then. */
+export interface StreamRoute<P extends string, A extends "customer" | "staff", E extends Record<string, TSchema>>
+  extends Pick<Common<P, A, TUndefined, TUndefined, undefined>, "path" | "access" | "summary"> {
+  /** The actions that it reads. */
+  uses: readonly ActionName[];
+  /** The schema of the data of each event. */
+  events: E;
+  topic(request: RouteRequest<P, A, TUndefined, TUndefined, undefined>): string;
+  /** What comes after an id; 0 is before the first. Throws what refuses the caller. */
+  read(call: CallMesh, request: RouteRequest<P, A, TUndefined, TUndefined, undefined>, after: number): Promise<StreamPart>;
+}
+
+/** What the gateway needs of a route whose answer is a stream (`text/event-stream`). */
+export interface Stream {
+  readonly events: Readonly<Record<string, TSchema>>;
+  topic(request: AnyRequest): string;
+  read(call: CallMesh, request: AnyRequest, after: number): Promise<StreamPart>;
+}
+
+/** For clients that cannot set the Last-Event-ID header. */
+export const LastEventId = Type.Integer({ minimum: 0, maximum: 999_999_999 });
+
 /** Any request and any route, once the compiler has seen that they fit together. */
 export type AnyRequest = {
   path: Record<string, string>;
@@ -116,7 +162,10 @@ export interface Route {
   readonly idempotencyKey: IdempotencyKeyUse | undefined;
   readonly limited: boolean;
   readonly uses: readonly ActionName[];
+  /** Of a stream: the data of any of its events. */
   readonly result: TSchema;
+  /** Set where the answer is a stream: it is read instead of answered. */
+  readonly stream?: Stream;
   answer(desk: Desk, request: AnyRequest): Promise<unknown>;
   withoutCart?(rules: PricingRules): unknown;
   location?(result: unknown): string;
@@ -187,3 +236,17 @@ export const answerRoute = <
 >(
   route: AnswerRoute<P, A, B, Q, R>,
 ): Route => erase(route, route.uses, route.result, route.answer as Route["answer"]);
+
+/** A route whose answer goes on: Server-Sent Events, to be taken up again by Last-Event-ID. */
+export const streamRoute = <const P extends string, A extends "customer" | "staff", const E extends Record<string, TSchema>>(
+  route: StreamRoute<P, A, E>,
+): Route => {
+  const { events, topic, read, ...common } = route;
+  const stream = { events, topic, read } as unknown as Stream;
+  return erase(
+    { ...common, method: "GET", status: 200, query: Exactly({ lastEventId: Type.Optional(LastEventId) }), stream },
+    route.uses,
+    Type.Union(Object.values(events)),
+    () => Promise.reject(new TypeError("A stream is read, not answered")),
+  );
+};

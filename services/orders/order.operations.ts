@@ -4,6 +4,7 @@ import type { MessagingTables } from "@molecart/mixins/database/messaging.table.
 import type { DatabaseProps } from "@molecart/mixins/database.mixin.ts";
 import { faults } from "@molecart/mixins/faults.ts";
 import type { Call } from "@molecart/mixins/implement.ts";
+import type { Deadline } from "@molecart/mixins/lib/deadline.ts";
 import { NotYet } from "@molecart/mixins/lib/errors.ts";
 import { newId, newNumber } from "@molecart/mixins/lib/ids.ts";
 import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
@@ -28,6 +29,8 @@ export type OrdersWork = SqlWork<Tables>;
 
 export interface OrderDesk extends Pick<DatabaseProps<Tables>, "database" | "transaction"> {
   call: Call;
+  /** Until when the customer waits. */
+  deadline: Deadline | undefined;
   config: ReturnType<typeof ordersConfig>;
 }
 
@@ -41,6 +44,7 @@ export const createOrder = async (desk: OrderDesk, params: ActionParams<"v1.orde
 
   try {
     const quote = await quoteCart(desk.call, `user:${customer.id}`);
+    desk.deadline?.check("the order");
     const order = await desk.transaction((work) => acceptOrder(work, desk, params, request, hash, quote));
     faults.crashPoint?.("order.accepted-before-answer");
     return order;
@@ -120,6 +124,7 @@ const advance = async (
   const advanced = { ...order, status: statuses.at(-1) as OrderStatus, history: [...order.history, ...entries] };
   await setStatus(work.trx, advanced, order.history.length, work.now);
   for (const status of statuses) announce(work, stored, status, reason);
+  work.hint("order.changed", { orderId: order.id });
   if (statuses.some((status) => status === "confirmed" || status === "cancelled"))
     await work.unschedule(`payment-due:${order.id}`);
   return advanced;

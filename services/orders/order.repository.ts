@@ -1,8 +1,8 @@
 import type { Customer } from "@molecart/mixins/contracts/common.ts";
-import type { HistoryEntry, Order, OrderStatus, StuckOrder } from "@molecart/mixins/contracts/orders.ts";
+import type { HistoryEntry, HistoryStep, Order, OrderStatus, StuckOrder } from "@molecart/mixins/contracts/orders.ts";
 import { forUpdate } from "@molecart/mixins/database/for-update.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
-import type { Kysely, Selectable, Transaction } from "kysely";
+import type { AbortableQueryOptions, Kysely, Selectable, Transaction } from "kysely";
 import type { OrdersTables, OrderTable } from "./order.table.ts";
 
 type Tables = OrdersTables & MessagingTables;
@@ -85,6 +85,28 @@ export const findOrder = async (db: Db, orderId: string): Promise<StoredOrder | 
   return row && (await withHistories(db, [row]))[0];
 };
 
+export interface OrderSteps {
+  ownerId: string;
+  steps: HistoryStep[];
+}
+
+/** The history alone, oldest first. */
+export const findSteps = async (db: Db, orderId: string): Promise<OrderSteps | undefined> => {
+  const rows = await db
+    .selectFrom("orders")
+    .innerJoin("order_history", "order_history.order_id", "orders.id")
+    .select(["user_id", "seq", "order_history.status", "at", "reason"])
+    .where("orders.id", "=", orderId)
+    .orderBy("seq")
+    .execute();
+  const [first] = rows;
+  if (first === undefined) return undefined;
+  return {
+    ownerId: first.user_id,
+    steps: rows.map(({ seq, status, at, reason }) => (reason === null ? { seq, status, at } : { seq, status, at, reason })),
+  };
+};
+
 /** Holds the order until the transaction ends: nothing else can happen to it meanwhile. */
 export const lockOrder = async (trx: Trx, orderId: string): Promise<StoredOrder | undefined> => {
   const row = await trx.selectFrom("orders").selectAll().where("id", "=", orderId).$call(forUpdate(trx)).executeTakeFirst();
@@ -103,9 +125,11 @@ export interface OrderFilter {
   /** Id of the last order of the page before: newest first, and ids grow with time. */
   before?: string | undefined;
   limit: number;
+  /** When it is to be given up. */
+  options?: AbortableQueryOptions | undefined;
 }
 
-export const findOrders = async (db: Db, { userId, status, before, limit }: OrderFilter): Promise<Order[]> => {
+export const findOrders = async (db: Db, { userId, status, before, limit, options }: OrderFilter): Promise<Order[]> => {
   const rows = await db
     .selectFrom("orders")
     .selectAll()
@@ -114,7 +138,7 @@ export const findOrders = async (db: Db, { userId, status, before, limit }: Orde
     .$if(before !== undefined, (query) => query.where("id", "<", before as string))
     .orderBy("id", "desc")
     .limit(limit)
-    .execute();
+    .execute(options);
   return (await withHistories(db, rows)).map(({ order }) => order);
 };
 

@@ -1,5 +1,5 @@
 import type { Viewer } from "@molecart/mixins/contracts/common.ts";
-import type { Order, OrderLine, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
+import type { HistoryEntry, Order, OrderLine, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
 import type { Item } from "@molecart/mixins/contracts/products.ts";
 import { equals, type Money } from "@molecart/mixins/lib/money.ts";
 import { lineTotal, type PricingRules, totalsOf } from "@molecart/mixins/lib/pricing.ts";
@@ -68,6 +68,14 @@ export const next = (status: OrderStatus, trigger: Trigger): readonly OrderStatu
 /** The states that an order passes through by itself. In all others it is at its end, or waits for people: a confirmed order for
  *  the warehouse, a shipped one for the carrier. */
 export const unsettled: readonly OrderStatus[] = ["pending", "reserved", "paid"];
+
+/** Whether nothing more is to come by itself. What was paid for a cancelled order is still to be paid back; a return, or a payment
+ *  that completes after the cancellation, may add to an order that was settled. */
+export const isSettled = (history: readonly Pick<HistoryEntry, "status">[]): boolean => {
+  const status = history.at(-1)?.status;
+  if (status === "cancelled") return !history.some((entry) => entry.status === "paid");
+  return status === "delivered" || status === "refunded";
+};
 
 /** What the world is told when an order enters a state. */
 export const announcements = { confirmed: "order.confirmed", cancelled: "order.cancelled" } as const satisfies Partial<

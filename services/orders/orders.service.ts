@@ -1,4 +1,5 @@
-import { orders } from "@molecart/mixins/contracts/orders.ts";
+import { type HistoryStep, orders } from "@molecart/mixins/contracts/orders.ts";
+import { brokenOffAt } from "@molecart/mixins/database/broken-off.ts";
 import { database } from "@molecart/mixins/database.mixin.ts";
 import { implement } from "@molecart/mixins/implement.ts";
 import { isoTime } from "@molecart/mixins/lib/clock.ts";
@@ -7,9 +8,9 @@ import type { Job } from "@molecart/mixins/messaging/job-runner.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import { OrderNotFound } from "./order.errors.ts";
 import { cancelOrder, createOrder, finishParcelStop, type OrdersWork, react } from "./order.operations.ts";
-import { findOrder, findOrders, findUnsettled } from "./order.repository.ts";
+import { findOrder, findOrders, findSteps, findUnsettled } from "./order.repository.ts";
 import type { OrdersTables } from "./order.table.ts";
-import { maySee, unsettled } from "./order.ts";
+import { isSettled, maySee, unsettled } from "./order.ts";
 import { ordersConfig } from "./orders.config.ts";
 import { receiveReturn, rejectReturn, requestReturn, settleReturn } from "./return.operations.ts";
 import { findReturns } from "./return.repository.ts";
@@ -22,7 +23,13 @@ export default implement(orders, {
   actions: {
     create(ctx) {
       return createOrder(
-        { database: this.database, transaction: this.transaction, call: ctx.call.bind(ctx), config: this.config },
+        {
+          database: this.database,
+          transaction: this.transaction,
+          call: ctx.call.bind(ctx),
+          deadline: ctx.locals.deadline,
+          config: this.config,
+        },
         ctx.params,
       );
     },
@@ -33,14 +40,24 @@ export default implement(orders, {
       return stored.order;
     },
 
-    async list({ params: { userId, limit, cursor } }) {
-      const before = cursor && decodeCursor(cursor, isText);
-      return page(await findOrders(this.database.db, { userId, before, limit: limit + 1 }), limit, (order) => order.id);
+    async progress({ params: { orderId, viewer, after } }) {
+      const stored = await findSteps(this.database.db, orderId);
+      if (stored === undefined || !maySee(viewer, stored.ownerId)) throw new OrderNotFound(orderId);
+      const { steps } = stored;
+      const { seq, status } = steps.at(-1) as HistoryStep;
+      return { steps: steps.filter((step) => step.seq > after), last: seq, status, settled: isSettled(steps) };
     },
 
-    async listAll({ params: { status, limit, cursor } }) {
+    async list({ params: { userId, limit, cursor }, locals }) {
       const before = cursor && decodeCursor(cursor, isText);
-      return page(await findOrders(this.database.db, { status, before, limit: limit + 1 }), limit, (order) => order.id);
+      const filter = { userId, before, limit: limit + 1, options: brokenOffAt(this.database, locals.deadline) };
+      return page(await findOrders(this.database.db, filter), limit, (order) => order.id);
+    },
+
+    async listAll({ params: { status, limit, cursor }, locals }) {
+      const before = cursor && decodeCursor(cursor, isText);
+      const filter = { status, before, limit: limit + 1, options: brokenOffAt(this.database, locals.deadline) };
+      return page(await findOrders(this.database.db, filter), limit, (order) => order.id);
     },
 
     async listStuck({ params: { olderThanMinutes, limit, cursor } }) {

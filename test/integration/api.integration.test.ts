@@ -6,6 +6,7 @@ import { actionsOf, contracts } from "@molecart/mixins/contracts/index.ts";
 import { createBroker } from "@molecart/mixins/launch.ts";
 import { ManualClock } from "@molecart/mixins/lib/clock.ts";
 import { NotYet, Refusal, Unavailable } from "@molecart/mixins/lib/errors.ts";
+import type { DeadlineLocals } from "@molecart/mixins/middlewares/deadlines.ts";
 import { exportJWK, exportSPKI, generateKeyPair, SignJWT } from "jose";
 import { type Context, Errors, type ServiceBroker } from "moleculer";
 import { waitFor } from "../support/eventually.ts";
@@ -17,6 +18,8 @@ interface Call {
   params: Record<string, unknown>;
   requestId: string | null;
   traceparent: string;
+  /** How long the gateway waits for this call. */
+  remainingMs: number | undefined;
 }
 
 const NOW = Date.parse("2026-03-01T12:00:00Z");
@@ -37,7 +40,13 @@ const fakeService = ({ name, version, ...contract }: (typeof contracts)[keyof ty
         params,
         handler(ctx: Context<Record<string, unknown>, { traceparent: string }>) {
           const full = `v${version}.${name}.${action}`;
-          calls.push({ action: full, params: ctx.params, requestId: ctx.requestID, traceparent: ctx.meta.traceparent });
+          calls.push({
+            action: full,
+            params: ctx.params,
+            requestId: ctx.requestID,
+            traceparent: ctx.meta.traceparent,
+            remainingMs: (ctx.locals as DeadlineLocals).deadline?.remainingMs,
+          });
           const answer = answers.get(full);
           if (answer === undefined) throw new Error(`nobody expected ${full}`);
           return answer(ctx.params);
@@ -650,6 +659,31 @@ describe("answers of several parts", () => {
     answerLate(filledCart);
   });
 
+  test("a product's detail does not wait for a part that hangs, and the mesh is told how long it is waited for", async () => {
+    answers.set("v1.products.get", () => product);
+    answers.set("v1.products.related", () => ({ items: [] }));
+    let answerLate: (stock: unknown) => void = () => {};
+    answers.set("v1.inventory.getMany", () => new Promise((resolve) => (answerLate = resolve)));
+    const reply = await api("GET", "/products/p-1/detail");
+    expect(reply.body).toEqual({ product, stock: null, related: [], degraded: ["stock"] });
+    const patience = Object.fromEntries(meshCalls().map(({ action, remainingMs }) => [action, remainingMs]));
+    expect(patience["v1.inventory.getMany"]).toBeLessThanOrEqual(1_000);
+    expect(patience["v1.products.related"]).toBeLessThanOrEqual(1_500);
+    expect(patience["v1.products.get"]).toBeGreaterThan(2_000);
+    answerLate({ items: [] });
+  });
+
+  test("a part is given up in time for a client in a hurry", async () => {
+    answers.set("v1.users.get", () => ({ id: "ada" }));
+    let answerLate: (cart: unknown) => void = () => {};
+    answers.set("v1.carts.get", () => new Promise((resolve) => (answerLate = resolve)));
+    answers.set("v1.orders.list", () => ({ items: [], nextCursor: null }));
+    const reply = await api("GET", "/me/overview", { headers: { ...(await bearer()), prefer: "wait=1" } });
+    expect(reply.body).toEqual({ profile: { id: "ada" }, cart: null, orders: [], degraded: ["cart"] });
+    expect(meshCalls().every(({ remainingMs }) => (remainingMs as number) <= 800)).toBe(true);
+    answerLate(filledCart);
+  });
+
   test("a product's detail does without stock and related ones, but not without the product", async () => {
     answers.set("v1.products.get", () => product);
     answers.set("v1.products.related", () => ({ items: [] }));
@@ -669,6 +703,68 @@ describe("answers of several parts", () => {
       throw new Refusal("PRODUCT_NOT_FOUND", 404, "There is no product p-1");
     });
     expect((await api("GET", "/products/p-1/detail")).status).toBe(404);
+  });
+});
+
+describe("a request's time", () => {
+  test("is what the client says, and at most what the gateway has for one", async () => {
+    answers.set("v1.products.get", () => product);
+    const remaining = async (headers: Record<string, string>) => {
+      calls = [];
+      expect((await api("GET", "/products/p-1", { headers })).status).toBe(200);
+      return meshCalls()[0]?.remainingMs as number;
+    };
+    expect(await remaining({ "request-timeout": "0.8" })).toBeLessThanOrEqual(800);
+    expect(await remaining({ prefer: "wait=2" })).toBeLessThanOrEqual(2_000);
+    // One attempt: there is as much again for another node.
+    expect(await remaining({ "request-timeout": "3600" })).toBeGreaterThan(4_000);
+    const wrong = await api("GET", "/products/p-1", { headers: { "request-timeout": "soon" } });
+    expect([wrong.status, wrong.body.code]).toEqual([400, "INVALID_REQUEST_TIMEOUT"]);
+  });
+
+  test("is over with a 504 of its own while the service still hangs", async () => {
+    let answerLate: (product: unknown) => void = () => {};
+    answers.set("v1.products.get", () => new Promise((resolve) => (answerLate = resolve)));
+    const reply = await api("GET", "/products/p-1", { headers: { "request-timeout": "0.2" } });
+    expect([reply.status, reply.body.code]).toEqual([504, "DEADLINE_EXCEEDED"]);
+    expect(reply.text).not.toMatch(/v1|products\.get/);
+    answerLate(product);
+  });
+
+  test("ends with its client: what was asked goes on unheard, and nothing more is asked", async () => {
+    const lines: { status: number; route: string }[] = [];
+    const { logger } = (broker.getLocalService("v1.api") as unknown as { edge: { logger: { info: unknown; warn: unknown } } })
+      .edge;
+    const { info, warn } = logger;
+    const faults: unknown[] = [];
+    Object.assign(logger, {
+      info: (_: string, detail: { status: number; route: string }) => lines.push(detail),
+      warn: (...fault: unknown[]) => faults.push(fault),
+      error: (...fault: unknown[]) => faults.push(fault),
+    });
+    try {
+      let answerLate: (product: unknown) => void = () => {};
+      answers.set("v1.products.related", () => ({ items: [] }));
+      answers.set("v1.products.get", () => new Promise((resolve) => (answerLate = resolve)));
+      answers.set("v1.inventory.getMany", () => ({ items: [] }));
+      const { hostname, port } = new URL(address);
+      const client = httpRequest({ hostname, port, path: "/api/v1/products/p-1/detail" });
+      client.on("error", () => {});
+      client.end();
+      await waitFor(() => meshCalls().length === 2);
+      client.destroy();
+      await waitFor(() => lines.length === 1);
+      expect(lines).toMatchObject([{ status: 499, route: "/api/v1/products/{id}/detail", aborted: true }]);
+      answerLate(product);
+      answers.set("v1.products.get", () => product);
+      // A later request has been answered: whatever the first was to do is done.
+      expect((await api("GET", "/products/p-1")).status).toBe(200);
+      expect(meshCalls().map(({ action }) => action)).not.toContain("v1.inventory.getMany");
+      expect(faults).toEqual([]);
+    } finally {
+      Object.assign(logger, { info, warn });
+      Reflect.deleteProperty(logger, "error");
+    }
   });
 });
 

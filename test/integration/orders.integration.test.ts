@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import type { EventData } from "@molecart/mixins/contracts/index.ts";
 import type { Order } from "@molecart/mixins/contracts/orders.ts";
 import { ManualClock } from "@molecart/mixins/lib/clock.ts";
+import { Deadline } from "@molecart/mixins/lib/deadline.ts";
+import { sql } from "kysely";
 import type { ServiceSchema } from "moleculer";
 import type { OrdersTables } from "../../services/orders/order.table.ts";
 import { eventually } from "../support/eventually.ts";
@@ -26,6 +28,8 @@ for (const { world: name, servers, open } of worlds) {
     let cart: { sku: string; quantity: number }[];
     let price: number;
     let parcelStops: boolean;
+    /** The orders that were said to have changed. */
+    let hints: string[] = [];
     let lookIntoCart: () => Promise<void>;
     let key = 0;
 
@@ -43,6 +47,10 @@ for (const { world: name, servers, open } of worlds) {
         },
       },
       { name: "shipping", version: 1, actions: { cancel: () => ({ cancelled: parcelStops }) } },
+      {
+        name: "listener",
+        events: { "order.changed": ({ params }: { params: { orderId: string } }) => void hints.push(params.orderId) },
+      },
     ];
     const request = (more: object = {}) => {
       key += 1;
@@ -253,6 +261,71 @@ for (const { world: name, servers, open } of worlds) {
       const { history } = await stage.call("v1.orders.get", { orderId: order.id, viewer });
       expect(history.map(({ status }) => status)).toEqual(["pending", "reserved", "paid", "confirmed"]);
     });
+
+    test("tells its steps after one, to owner and staff, and hints at each change once it can be read", async () => {
+      const order = await place();
+      const progress = (after: number, who: Parameters<typeof stage.call<"v1.orders.progress">>[1]["viewer"] = viewer) =>
+        stage.call("v1.orders.progress", { orderId: order.id, viewer: who, after });
+      hints = [];
+      expect(await progress(0)).toMatchObject({ steps: [{ seq: 1, status: "pending" }], last: 1, settled: false });
+      await stage.outcomeOf(await tell.paid(order));
+      // On every broker that listens.
+      await eventually(() => expect(hints).toEqual(Array(world.nats ? 2 : 1).fill(order.id)));
+      expect((await progress(1, staff)).steps.map(({ seq, status }) => [seq, status])).toEqual([
+        [2, "reserved"],
+        [3, "paid"],
+        [4, "confirmed"],
+      ]);
+      expect(await progress(4)).toEqual({ steps: [], last: 4, status: "confirmed", settled: false });
+      // A repeat changes nothing and says nothing.
+      await stage.outcomeOf(await tell.paid(order));
+      expect(new Set(hints)).toEqual(new Set([order.id]));
+      expect(hints).toHaveLength(world.nats ? 2 : 1);
+      await expect(progress(0, stranger)).rejects.toMatchObject({ type: "ORDER_NOT_FOUND" });
+      await expect(stage.call("v1.orders.progress", { orderId: "nowhere", viewer: staff, after: 0 })).rejects.toMatchObject({
+        type: "ORDER_NOT_FOUND",
+      });
+    });
+
+    test("does not accept an order when the customer waits no longer", async () => {
+      const late = request();
+      const deadline = Deadline.in(400);
+      let left: () => void = () => {};
+      const gone = new Promise<void>((resolve) => {
+        left = resolve;
+      });
+      lookIntoCart = async () => {
+        lookIntoCart = async () => {};
+        await gone;
+      };
+      await expect(stage.call("v1.orders.create", late, { deadline })).rejects.toMatchObject({ type: "DEADLINE_EXCEEDED" });
+      left();
+      expect((await stage.call("v1.orders.list", { userId: customer.id, limit: 100 })).items).toEqual([]);
+      // The key is still good.
+      await expect(stage.call("v1.orders.create", late)).resolves.toMatchObject({ status: "pending" });
+    });
+
+    if (servers.length > 0)
+      test("breaks a list off in PostgreSQL when nobody waits for it any more, and lists on", async () => {
+        const order = await place();
+        const blocked = async (): Promise<number> => {
+          const { rows } = await sql<{ count: number }>`
+            select count(*)::int as count from pg_stat_activity
+            where state = 'active' and wait_event_type = 'Lock' and query like '%from "orders"%'`.execute(stage.database.db);
+          return rows[0]?.count ?? 0;
+        };
+        await stage.database.db.transaction().execute(async (trx) => {
+          await sql`lock table orders in access exclusive mode`.execute(trx);
+          const list = stage.call("v1.orders.list", { userId: customer.id, limit: 10 }, { deadline: Deadline.in(1_000) });
+          const refused = expect(list).rejects.toMatchObject({ type: "DEADLINE_EXCEEDED" });
+          await eventually(async () => expect(await blocked()).toBe(1));
+          await refused;
+          // The lock is still held: only a cancelled query waits for it no longer.
+          await eventually(async () => expect(await blocked()).toBe(0), { withinMs: 3_000 });
+        });
+        const { items } = await stage.call("v1.orders.list", { userId: customer.id, limit: 10 });
+        expect(items.map(({ id }) => id)).toEqual([order.id]);
+      });
 
     test("cancels with the reason when the payment fails, and ignores what comes after", async () => {
       const order = await place();

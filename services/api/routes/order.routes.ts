@@ -4,7 +4,8 @@ import { payments } from "@molecart/mixins/contracts/payments.ts";
 import { shipping } from "@molecart/mixins/contracts/shipping.ts";
 import { Type } from "typebox";
 import { viewerOf } from "../access.ts";
-import { actionRoute } from "../route.ts";
+import { OrderEnd, OrderStep, readOrderSteps } from "../order-steps.ts";
+import { actionRoute, streamRoute } from "../route.ts";
 
 const newOrder = orders.actions.create.params.properties;
 const refund = payments.actions.refund.params.properties;
@@ -51,6 +52,15 @@ export const orderRoutes = [
     summary: "An order, to its owner and to staff",
     action: "v1.orders.get",
     params: ({ path, caller }) => ({ orderId: path.id, viewer: viewerOf(caller) }),
+  }),
+  streamRoute({
+    path: "/orders/{id}/events",
+    access: "customer",
+    summary: "The steps of an order as they happen, to its owner and to staff; ends when the order is settled",
+    uses: ["v1.orders.progress"],
+    events: { status: OrderStep, end: OrderEnd },
+    topic: ({ path }) => path.id,
+    read: (call, { path, caller }, after) => readOrderSteps(call, path.id, viewerOf(caller), after),
   }),
   actionRoute({
     method: "POST",

@@ -24,7 +24,12 @@ const ask = async (name: string, { path = {}, query = {}, body = {} }: Asked, an
   check?.query(query);
   if (route.method !== "GET") check?.body(body);
   const mesh = operatorsMesh(answers);
-  const desk: Desk = { call: mesh.call, reportPart: () => {}, checkHealth: () => Promise.reject(new Error("not asked")) };
+  const desk: Desk = {
+    call: mesh.call,
+    remainingMs: () => 10_000,
+    reportPart: () => {},
+    checkHealth: () => Promise.reject(new Error("not asked")),
+  };
   const request: AnyRequest = { path, query, body, caller: staff, cartId: undefined, idempotencyKey: undefined };
   // biome-ignore lint/suspicious/noExplicitAny: the tests look into answers of every shape
   return { answer: (await route.answer(desk, request)) as any, calls: mesh.calls };

@@ -3,7 +3,7 @@ import { Exactly } from "@molecart/mixins/contracts/common.ts";
 import { Type } from "typebox";
 import { Degraded, part } from "../../../../services/api/part.ts";
 import { routeChecks } from "../../../../services/api/request-validation.ts";
-import { actionRoute, type Route } from "../../../../services/api/route.ts";
+import { actionRoute, type Route, streamRoute } from "../../../../services/api/route.ts";
 import { type Pattern, Router } from "../../../../services/api/router.ts";
 import { routes } from "../../../../services/api/routes.ts";
 
@@ -80,6 +80,27 @@ describe("the table", () => {
     // @ts-expect-error there is no such action
     expect(() => actionRoute({ ...base, path: "/x", action: "v1.users.drop", params: () => ({}) })).toThrow();
     expect(actionRoute({ ...base, path: "/x", action: "v1.users.jwks", params: () => ({}) }).uses).toEqual(["v1.users.jwks"]);
+  });
+});
+
+describe("a stream in the table", () => {
+  test("names its action and the data of each event, and takes an event's id by query", () => {
+    const events = route("GET", "/api/v1/orders/{id}/events");
+    expect(events.uses).toEqual(["v1.orders.progress"]);
+    expect(Object.keys(events.stream?.events ?? {})).toEqual(["status", "end"]);
+    expect(routes.filter(({ stream }) => stream !== undefined)).toEqual([events]);
+    const query = { lastEventId: "7" };
+    routeChecks(routes).get(events)?.query(query);
+    expect(query).toEqual({ lastEventId: 7 });
+  });
+
+  test("does not compile for the public, nor with a path value that is not there", () => {
+    const stream = { summary: "", uses: [], events: {}, read: () => Promise.reject(new Error("not read")) } as const;
+    streamRoute({ ...stream, path: "/x/{id}", access: "customer", topic: ({ path, caller }) => path.id + caller.userId });
+    // @ts-expect-error whose streams are counted would not be known
+    streamRoute({ ...stream, path: "/x/{id}", access: "public", topic: () => "" });
+    // @ts-expect-error the path has no id
+    streamRoute({ ...stream, path: "/x", access: "customer", topic: ({ path }) => path.id });
   });
 });
 
@@ -195,6 +216,7 @@ describe("the router", () => {
 });
 
 describe("a part of an answer", () => {
+  const desk = { remainingMs: () => 10_000 };
   const stage = () => {
     const reported: string[] = [];
     return { reported, degraded: new Degraded({ reportPart: (name) => reported.push(name) }) };
@@ -202,15 +224,23 @@ describe("a part of an answer", () => {
 
   test("is its value", async () => {
     const { degraded } = stage();
-    expect(await part("a", Promise.resolve(7), degraded)).toBe(7);
+    expect(await part("a", 1_000, desk, degraded, async () => 7)).toBe(7);
     expect(degraded.among(["a"])).toEqual([]);
   });
 
   test("is null and reported when it fails or is late, in the answer's own order", async () => {
     const { degraded, reported } = stage();
-    expect(await part("b", Promise.reject(new Error("no")), degraded)).toBeNull();
-    expect(await part("a", new Promise(() => {}), degraded, 1)).toBeNull();
+    expect(await part("b", 1_000, desk, degraded, () => Promise.reject(new Error("no")))).toBeNull();
+    expect(await part("a", 1, desk, degraded, () => new Promise(() => {}))).toBeNull();
     expect(degraded.among(["a", "b", "c"])).toEqual(["a", "b"]);
     expect(reported).toEqual(["b", "a"]);
+  });
+
+  test("tells the mesh how long it is waited for: its own deadline, or most of what is left of the request's time", async () => {
+    const { degraded } = stage();
+    const asked = (deadlineMs: number, remainingMs: number) =>
+      part("a", deadlineMs, { remainingMs: () => remainingMs }, degraded, async ({ timeoutMs }) => timeoutMs);
+    expect(await asked(1_000, 10_000)).toBe(1_000);
+    expect(await asked(1_000, 500)).toBe(400);
   });
 });

@@ -4,6 +4,7 @@ import type { Item } from "@molecart/mixins/contracts/products.ts";
 import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import fc from "fast-check";
 import {
+  isSettled,
   maySee,
   next,
   placeOrder,
@@ -163,5 +164,20 @@ describe("An order", () => {
     expect(maySee({ userId: "u1", roles: ["customer"] }, owner)).toBe(true);
     expect(maySee({ userId: "u2", roles: ["staff"] }, owner)).toBe(true);
     expect(maySee({ userId: "u2", roles: ["customer"] }, owner)).toBe(false);
+  });
+
+  test.each<[string[], boolean]>([
+    [["pending"], false],
+    [["pending", "reserved", "paid", "confirmed"], false],
+    [["pending", "reserved", "paid", "confirmed", "shipped"], false],
+    [["pending", "reserved", "paid", "confirmed", "shipped", "delivered"], true],
+    [["pending", "cancelled"], true],
+    [["pending", "reserved", "cancelled"], true],
+    // The money is still to be paid back.
+    [["pending", "reserved", "paid", "confirmed", "cancelled"], false],
+    [["pending", "reserved", "paid", "confirmed", "cancelled", "refunded"], true],
+    [["pending", "reserved", "paid", "confirmed", "shipped", "delivered", "refunded"], true],
+  ])("that went through %j is settled: %s", (statuses, settled) => {
+    expect(isSettled(statuses.map((status) => ({ status: status as Order["status"] })))).toBe(settled);
   });
 });
