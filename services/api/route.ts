@@ -9,7 +9,7 @@ import {
 } from "@molecart/mixins/contracts/index.ts";
 import { Fingerprint } from "@molecart/mixins/contracts/operations.ts";
 import type { PricingRules } from "@molecart/mixins/lib/pricing.ts";
-import type { Static, TSchema, TUndefined } from "typebox";
+import { type Static, type TSchema, type TUndefined, Type } from "typebox";
 
 /** Who may use a route. Staff may use what customers may. */
 export type Access = "public" | "guest-or-customer" | "customer" | "staff";
@@ -104,6 +104,16 @@ export type AnyRequest = {
   idempotencyKey: string | undefined;
 };
 
+/** An answer that is the same for everybody until the gateway is another one. */
+export interface Page {
+  /** Its Content-Type. */
+  type: string;
+  /** Made at the first need. */
+  content(): { body: Buffer; tag: string };
+  /** In the place of the usual ones. */
+  headers?: Readonly<Record<string, string>>;
+}
+
 export interface Route {
   readonly method: Method;
   /** From the root: `/api/v1/products/{id}`. */
@@ -117,6 +127,7 @@ export interface Route {
   readonly limited: boolean;
   readonly uses: readonly ActionName[];
   readonly result: TSchema;
+  readonly page?: Page;
   answer(desk: Desk, request: AnyRequest): Promise<unknown>;
   withoutCart?(rules: PricingRules): unknown;
   location?(result: unknown): string;
@@ -187,3 +198,7 @@ export const answerRoute = <
 >(
   route: AnswerRoute<P, A, B, Q, R>,
 ): Route => erase(route, route.uses, route.result, route.answer as Route["answer"]);
+
+/** A page or a file that the gateway itself has. */
+export const pageRoute = (path: string, summary: string, page: Page): Route =>
+  erase({ method: "GET", root: true, path, access: "public", status: 200, summary, page }, [], Type.Unknown(), async () => null);
