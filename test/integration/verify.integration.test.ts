@@ -3,12 +3,10 @@ import { appendFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { buy, signUp } from "@molecart/mixins/commands/demo/customer.ts";
-import { scenarios } from "@molecart/mixins/commands/demo/scenarios.ts";
-import { type ShopAddresses, ShopClient } from "@molecart/mixins/commands/demo/shop-client.ts";
+import { buy, openShop, type ShopAddresses, signUp } from "@molecart/client/demo/customer.ts";
+import { scenarios } from "@molecart/client/demo/scenarios.ts";
 import type { Order } from "@molecart/mixins/contracts/orders.ts";
-import type { Shipment } from "@molecart/mixins/contracts/shipping.ts";
-import type { DemoLogin, SignedIn } from "@molecart/mixins/contracts/users.ts";
+import type { DemoLogin } from "@molecart/mixins/contracts/users.ts";
 import { offsetClock } from "@molecart/mixins/lib/clock.ts";
 import { StoreUnreadable, type VerifyReport, verifyShop } from "@molecart/mixins/verify/index.ts";
 import { startEmbeddedShop } from "../support/embedded-shop.ts";
@@ -618,11 +616,11 @@ describe("npm run verify", () => {
     const deadline = Date.now() + PLAY_FOR_MS;
     const logins = JSON.parse(readFileSync(`${dataDir}/demo-logins.json`, "utf8")) as DemoLogin[];
     const { email, password } = logins.find(({ role }) => role === "staff") as DemoLogin;
-    const staff = new ShopClient(addresses, deadline);
-    staff.signIn((await staff.shop<SignedIn>("/auth/login", { method: "POST", body: { email, password } })).accessToken);
+    const staff = openShop(addresses, deadline);
+    await staff.login({ body: { email, password } });
     const customers = await Promise.all(
       scenarios.map(async (scenario, index) => {
-        const client = new ShopClient(addresses, deadline);
+        const client = openShop(addresses, deadline);
         await signUp(client, `Verified ${index}`);
         return { client, order: await buy(client, scenario, deadline) };
       }),
@@ -631,15 +629,12 @@ describe("npm run verify", () => {
     const scenario = scenarios[0] as (typeof scenarios)[number];
 
     const unwanted = await buy(client, scenario, deadline);
-    await client.shop(`/orders/${unwanted.id}/cancel`, { method: "POST", body: { reason: "changed my mind" } });
+    await client.cancelOrder({ id: unwanted.id, body: { reason: "changed my mind" } });
     const sent = await buy(client, scenario, deadline);
-    const shipment = await eventually(() => staff.shop<Shipment>(`/orders/${sent.id}/shipment`));
-    await staff.shop(`/admin/shipments/${shipment.id}/dispatch`, {
-      method: "POST",
-      body: { carrier: "Quayside Post", trackingNumber: "QP1" },
-    });
-    await staff.shop(`/admin/shipments/${shipment.id}/deliver`, { method: "POST" });
-    const statusOf = async ({ id }: Order) => (await client.shop<Order>(`/orders/${id}`)).status;
+    const shipment = await eventually(() => staff.getShipment({ id: sent.id }));
+    await staff.dispatchShipment({ id: shipment.id, body: { carrier: "Quayside Post", trackingNumber: "QP1" } });
+    await staff.deliverShipment({ id: shipment.id });
+    const statusOf = async ({ id }: Order) => (await client.getOrder({ id })).status;
     await eventually(async () => expect([await statusOf(unwanted), await statusOf(sent)]).toEqual(["refunded", "delivered"]), {
       withinMs: 30_000,
     });

@@ -99,6 +99,7 @@ class Page {
       ([name, schema]) =>
         `<article class="schema" id="schema-${name}"><h3>${name}</h3>${schema.description ? prose(schema.description) : ""}<div>${typeOf(schema)}</div></article>`,
     );
+    const errors = Object.entries(components.responses).map(([name, response]) => this.#error(name, response));
     return `<!doctype html>
 <html lang="en">
 <head>
@@ -114,7 +115,7 @@ class Page {
 <nav aria-label="Operations">
 <p class="brand">${escapeHtml(info.title)} <small>${escapeHtml(info.version)}</small></p>
 <input id="filter" type="search" placeholder="Filter operations" aria-label="Filter operations">
-<ul>${links.join("")}<li><a href="#schemas">Schemas</a></li></ul>
+<ul>${links.join("")}<li><a href="#errors">Errors</a></li><li><a href="#schemas">Schemas</a></li></ul>
 </nav>
 <main id="main">
 <header>
@@ -129,6 +130,7 @@ ${prose(info.description)}
 </form>
 </header>
 ${sections.join("\n")}
+<section id="errors"><h2>Errors</h2>${errors.join("")}</section>
 <section id="schemas"><h2>Schemas</h2>${schemas.join("")}</section>
 </main>
 </body>
@@ -162,14 +164,27 @@ ${given.length === 0 ? "" : `<h4>Parameters</h4><table><thead><tr><th>name</th><
 ${json === undefined ? "" : `<h4>Body</h4><p>${typeOf(json.schema)}</p><pre>${pretty(json.example)}</pre>`}
 <h4>Answers</h4>
 ${Object.entries(responses as unknown as Record<string, Json>)
-  .map(([status, response]) => this.#response(status, this.#follow(response)))
+  .map(([status, response]) => this.#response(status, response))
   .join("")}
 ${tryIt(operationId as string, given, json?.example)}
 </div>
 </details>`;
   }
 
-  #response(status: string, response: Json): string {
+  #error(name: string, response: Json): string {
+    const content = response.content as Record<string, { schema: JsonSchema; examples: Record<string, { value: Json }> }>;
+    const { schema, examples } = content["application/problem+json"] as NonNullable<(typeof content)[string]>;
+    const shown = Object.values(examples).map(({ value }) => `<pre>${pretty(value)}</pre>`);
+    return `<details class="operation" id="error-${name}"><summary>${name}</summary><div class="inside">${prose(response.description)}<p><code>application/problem+json</code> ${typeOf(schema)}</p>${shown.join("")}</div></details>`;
+  }
+
+  #response(status: string, given: Json): string {
+    const { $ref } = given as { $ref?: string };
+    if ($ref !== undefined) {
+      const link = `<a href="#error-${$ref.split("/").at(-1)}">details</a>`;
+      return `<div class="answer"><b class="bad">${status}</b> <div>${prose(this.#follow(given).description)}</div> ${link}</div>`;
+    }
+    const response = given;
     const content = Object.entries(
       (response.content ?? {}) as Record<
         string,
@@ -180,17 +195,12 @@ ${tryIt(operationId as string, given, json?.example)}
       const { description } = this.#follow(header);
       return `<li><code>${escapeHtml(name)}</code> ${escapeHtml(description ?? "")}</li>`;
     });
-    const bodies = content.map(([type, { schema, example, examples }]) => {
-      const shown = Object.values(examples ?? {}).map(({ value }) => value);
-      if (example !== undefined) shown.push(example);
-      return `<p><code>${escapeHtml(type)}</code> ${typeOf(schema)}</p>${shown.map((value) => `<pre>${pretty(value)}</pre>`).join("")}`;
+    const bodies = content.map(([type, { schema, example }]) => {
+      const shown = example === undefined ? "" : `<pre>${pretty(example)}</pre>`;
+      return `<p><code>${escapeHtml(type)}</code> ${typeOf(schema)}</p>${shown}`;
     });
     const kind = status.startsWith("2") ? "good" : status.startsWith("3") ? "same" : "bad";
-    const first =
-      String(response.description).split("\n\n").length > 1
-        ? prose(response.description)
-        : `<span>${prose(response.description)}</span>`;
-    return `<details class="answer"><summary><b class="${kind}">${status}</b> ${first}</summary>${bodies.join("")}<ul>${headers.join("")}</ul></details>`;
+    return `<details class="answer"><summary><b class="${kind}">${status}</b> ${prose(response.description)}</summary>${bodies.join("")}<ul>${headers.join("")}</ul></details>`;
   }
 }
 

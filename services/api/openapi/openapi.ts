@@ -1,9 +1,12 @@
+import type { ActionContract } from "@molecart/mixins/contracts/contract.ts";
+import { actionsOf, contracts } from "@molecart/mixins/contracts/index.ts";
 import { exampleOf } from "@molecart/mixins/openapi/examples.ts";
 import { type JsonSchema, pascal, SchemaBook } from "@molecart/mixins/openapi/schema-book.ts";
+import type { TSchema } from "typebox";
 import { CART_TOKEN } from "../cart-identity.ts";
 import { pathSchemas, type Route } from "../route.ts";
 import { operationIdOf, tagDescriptions, tagOf } from "./operation-names.ts";
-import { type PossibleRefusal, refusalsOf } from "./refusals.ts";
+import { type PossibleRefusal, refusalsOf, streamOf } from "./refusals.ts";
 import { Problem, schemaDescriptions, schemaModules } from "./schemas.ts";
 
 type Json = Record<string, unknown>;
@@ -73,6 +76,13 @@ const parameters = {
     schema: { type: "string" },
     example: 'W/"q8Xw0Zr2Jm5Vt7Yb9Nc1Kd3Lf6H"',
   },
+  LastEventId: {
+    name: "Last-Event-ID",
+    in: "header",
+    description: "The id of the last event that has arrived: the stream goes on after it",
+    schema: { type: "string" },
+    example: "2",
+  },
   RequestId: {
     name: "X-Request-Id",
     in: "header",
@@ -135,6 +145,15 @@ const audience: Readonly<Record<Route["access"], string>> = {
   staff: "For the shop's staff.",
 };
 
+/** Whether a repeat has no further effect, so that a client may try again when no answer has come. */
+const isIdempotent = ({ method, uses, idempotencyKey }: Route): boolean =>
+  method === "GET" || idempotencyKey !== undefined || uses.every((action) => actionContract(action).idempotent === true);
+
+const actionContract = (name: string): ActionContract => {
+  const [, service, action] = name.split(".") as [string, keyof typeof contracts, string];
+  return actionsOf(contracts[service])[action] as ActionContract;
+};
+
 const isNothing = (schema: JsonSchema): boolean => schema.type === "null";
 
 /** `{ items: Order[], nextCursor }` -> `OrderPage`; anything else that has no name is named after its operation. */
@@ -145,11 +164,12 @@ const nameAnswer = (book: SchemaBook, operationId: string, schema: JsonSchema): 
   return nextCursor === undefined ? `${item}List` : `${item}Page`;
 };
 
-/** Names the parts of an answer that no contract exports: `{ items: Letter[] }` of `listDeadLetters`. */
-const nameParts = (book: SchemaBook, operationId: string, schema: JsonSchema): void => {
+/** Names the parts of an answer that no contract exports: the lines of a Shipment are of the type ShipmentLine. */
+const nameParts = (book: SchemaBook, owner: string, schema: JsonSchema): void => {
   for (const [property, part] of Object.entries(schema.properties ?? {})) {
     const inner = part.items ?? part;
-    if (inner.properties !== undefined) book.name(inner, `${pascal([operationId, property])}${part.items ? "Item" : ""}`);
+    const word = part.items === undefined ? property : property.replace(/s$/, "");
+    if (inner.properties !== undefined) book.name(inner, pascal([owner, word]));
   }
 };
 
@@ -176,6 +196,7 @@ class Generator {
       summary: route.summary,
       description: audience[route.access],
       "x-access": route.access,
+      "x-idempotent": isIdempotent(route),
       security: securityOf(route),
       parameters: this.#parameters(route),
       ...(requestBody && { requestBody }),
@@ -217,7 +238,8 @@ class Generator {
       }),
       ...(route.idempotencyKey === "required" ? [{ $ref: "#/components/parameters/IdempotencyKey" }] : []),
       ...(route.idempotencyKey === "optional" ? [{ $ref: "#/components/parameters/OptionalIdempotencyKey" }] : []),
-      ...(route.method === "GET" ? [{ $ref: "#/components/parameters/IfNoneMatch" }] : []),
+      ...(streamOf(route) ? [{ $ref: "#/components/parameters/LastEventId" }] : []),
+      ...(route.method === "GET" && !streamOf(route) ? [{ $ref: "#/components/parameters/IfNoneMatch" }] : []),
       { $ref: "#/components/parameters/RequestId" },
     ];
   }
@@ -236,8 +258,9 @@ class Generator {
 
   #successes(route: Route, operationId: string): Json {
     const { result, status, method, page } = route;
+    const plain = { "X-Request-Id": header("RequestId") };
     const always = {
-      "X-Request-Id": header("RequestId"),
+      ...plain,
       ...(method === "GET" && { ETag: header("ETag") }),
       ...(route.location && { Location: header("Location") }),
       ...(route.access === "guest-or-customer" && { "X-Cart-Token": header("CartToken") }),
@@ -252,13 +275,37 @@ class Generator {
       };
       return { [status]: { description, headers: always, content }, ...notModified };
     }
+    const events = streamOf(route);
+    if (events !== undefined)
+      return {
+        [status]: { description: this.#stream(events), headers: plain, content: this.#streamContent(operationId, events) },
+      };
     if (isNothing(result as JsonSchema)) return { [status]: { description, headers: always } };
-    nameParts(this.#book, operationId, result as JsonSchema);
+    nameParts(this.#book, this.#book.nameOf(result) ?? operationId, result as JsonSchema);
     this.#book.name(result, nameAnswer(this.#book, operationId, result as JsonSchema));
     const content = this.#json(this.#book.refer(result));
     return {
       [status]: { description, headers: always, content },
       ...notModified,
+    };
+  }
+
+  #stream(events: Readonly<Record<string, TSchema>>): string {
+    const names = Object.keys(events).map((name) => `\`${name}\``);
+    return `Server-Sent Events ${names.join(", ")}, each with JSON as its data. Taken up again by the Last-Event-ID header`;
+  }
+
+  #streamContent(operationId: string, events: Readonly<Record<string, TSchema>>): Json {
+    const named = Object.entries(events).map(([name, data]) => {
+      this.#book.name(data, pascal([operationId, name]));
+      return [name, this.#book.refer(data)] as const;
+    });
+    const example = named.map(
+      ([name, data], index) => `id: ${index + 1}\nevent: ${name}\ndata: ${JSON.stringify(exampleOf(this.#book, data))}\n\n`,
+    );
+    // The whole is text; what its events hold stands beside it.
+    return {
+      "text/event-stream": { schema: { type: "string" }, "x-events": Object.fromEntries(named), example: example.join("") },
     };
   }
 

@@ -1,6 +1,7 @@
 import type { Contract } from "@molecart/mixins/contracts/contract.ts";
 import { contracts } from "@molecart/mixins/contracts/index.ts";
 import { operationErrors, operationRefusals } from "@molecart/mixins/contracts/operations.ts";
+import type { TSchema } from "typebox";
 import { type EdgeCode, edgeErrors } from "../api.errors.ts";
 import type { Route } from "../route.ts";
 
@@ -14,22 +15,51 @@ export interface PossibleRefusal {
 
 const edge = (status: number, code: EdgeCode): PossibleRefusal => ({ status, code, meaning: edgeErrors[code] });
 
+/** What any request may be refused for. A code that this edge does not know is not told. */
+const ofAll: Readonly<Record<string, number>> = {
+  MALFORMED_REQUEST: 400,
+  INVALID_REQUEST_TIMEOUT: 400,
+  UNAUTHENTICATED: 401,
+  NOT_ACCEPTABLE: 406,
+  REQUEST_TIMEOUT: 408,
+  URI_TOO_LONG: 414,
+  EXPECTATION_FAILED: 417,
+  VALIDATION_FAILED: 422,
+  HEADERS_TOO_LARGE: 431,
+  INTERNAL: 500,
+  // Also where no service is called: the keys of access tokens are those of one.
+  SERVICE_UNAVAILABLE: 503,
+  DEADLINE_EXCEEDED: 504,
+};
+
+const isEdgeCode = (code: string): code is EdgeCode => Object.hasOwn(edgeErrors, code);
+
+/** The events of a route whose answer goes on (Server-Sent Events): name -> data. */
+export const streamOf = (route: Route): Readonly<Record<string, TSchema>> | undefined =>
+  (route as Route & { stream?: { events: Record<string, TSchema> } }).stream?.events;
+
+/** What a route is counted against, if anything. */
+const isLimited = (route: { limited?: boolean; limit?: string }): boolean =>
+  route.limited === true || (route.limit !== undefined && route.limit !== "none");
+
 /** What the edge refuses before it asks any service, or in their place. */
 const edgeRefusals = (route: Route): PossibleRefusal[] => {
   const takesBody = route.method !== "GET";
+  const stream: (readonly [status: number, code: string])[] = [
+    [400, "INVALID_LAST_EVENT_ID"],
+    [429, "TOO_MANY_STREAMS"],
+    [503, "TOO_MANY_STREAMS"],
+  ];
+  const general = [...Object.entries(ofAll).map(([code, status]) => [status, code] as const), ...(streamOf(route) ? stream : [])];
   return [
     ...(takesBody ? [edge(400, "MALFORMED_JSON")] : []),
     ...(route.path.includes("{") ? [edge(400, "MALFORMED_URL")] : []),
     ...(route.access === "guest-or-customer" ? [edge(400, "INVALID_CART_TOKEN")] : []),
     ...(route.idempotencyKey === "required" ? [edge(400, "IDEMPOTENCY_KEY_REQUIRED")] : []),
-    edge(401, "UNAUTHENTICATED"),
     ...(route.access === "staff" ? [edge(403, "FORBIDDEN")] : []),
     ...(takesBody ? [edge(413, "BODY_TOO_LARGE"), edge(415, "UNSUPPORTED_MEDIA_TYPE")] : []),
-    edge(422, "VALIDATION_FAILED"),
-    ...(route.limited ? [edge(429, "RATE_LIMITED")] : []),
-    edge(500, "INTERNAL"),
-    // Also where no service is called: the keys of access tokens are those of one.
-    edge(503, "SERVICE_UNAVAILABLE"),
+    ...(isLimited(route) ? [edge(429, "RATE_LIMITED")] : []),
+    ...general.flatMap(([status, code]) => (isEdgeCode(code) ? [edge(status, code)] : [])),
   ];
 };
 
