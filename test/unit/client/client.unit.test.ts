@@ -1,5 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import {
@@ -10,6 +11,7 @@ import {
   ShopProblem,
   ShopUnreachable,
 } from "@molecart/client";
+import { buildClient } from "../../../client/build.ts";
 import { CLIENT_FILE, generateClient } from "../../../client/generate.ts";
 import type { Operation } from "../../../client/shop-api.ts";
 
@@ -67,7 +69,26 @@ describe("The generated client", () => {
       },
     );
     expect(stdout).toBe(readFileSync(CLIENT_FILE, "utf8"));
-  });
+  }, 30_000);
+});
+
+describe("The packed client", () => {
+  test("is JavaScript with types that stands alone", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "molecart-client-"));
+    try {
+      buildClient(folder);
+      const script =
+        'import { MolecartClient } from "./index.js"; console.log(typeof new MolecartClient({ api: "x" }).placeOrder)';
+      const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
+        cwd: folder,
+        encoding: "utf8",
+      });
+      expect([stdout.trim(), stderr]).toEqual(["function", ""]);
+      expect(readFileSync(join(folder, "index.d.ts"), "utf8")).toContain("MolecartClient");
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  }, 60_000);
 });
 
 describe("A client", () => {

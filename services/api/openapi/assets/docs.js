@@ -12,7 +12,7 @@ open();
 
 document.getElementById("filter").addEventListener("input", ({ target }) => {
   const words = target.value.toLowerCase().split(/\s+/);
-  for (const operation of document.querySelectorAll(".operation")) {
+  for (const operation of document.querySelectorAll(".operation[data-path]")) {
     const text = `${operation.id} ${operation.querySelector("summary").textContent}`.toLowerCase();
     const isMeant = words.every((word) => text.includes(word));
     operation.hidden = !isMeant;
@@ -59,13 +59,16 @@ const keepTokens = (response, text) => {
   credentials.elements.accessToken.value = JSON.parse(text).accessToken ?? credentials.elements.accessToken.value;
 };
 
-const show = (output, title, text) => {
-  const heading = document.createElement("p");
-  heading.textContent = title;
-  const content = document.createElement("pre");
-  content.textContent = text;
-  output.replaceChildren(heading, content);
+const element = (name, text) => Object.assign(document.createElement(name), { textContent: text });
+
+const show = (output, title, ...texts) => {
+  const contents = texts.filter((text) => text !== "").map((text) => element("pre", text));
+  output.replaceChildren(element("p", title), ...contents);
 };
+
+// Each form begins with a key of its own: an example's key would answer yesterday's order.
+for (const input of document.querySelectorAll('input[name="header:Idempotency-Key"]'))
+  input.value = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
 
 for (const form of document.querySelectorAll("form.try"))
   form.addEventListener("submit", async (event) => {
@@ -80,7 +83,7 @@ for (const form of document.querySelectorAll("form.try"))
       keepTokens(response, text);
       const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
       const ms = Math.round(performance.now() - startedAt);
-      show(output, `${response.status} ${response.statusText} in ${ms} ms`, `${headers}\n\n${readable(text)}`);
+      show(output, `${response.status} ${response.statusText} in ${ms} ms`, readable(text), headers);
     } catch (error) {
       show(output, "Not answered", String(error));
     }
