@@ -8,6 +8,7 @@ import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import type { ServiceBroker } from "moleculer";
 import { routes } from "../../services/api/routes.ts";
+import { paymentRoutes } from "../../services/payments/routes.http.ts";
 import { type Answered, Documented, type DocumentedOperation, type Sent } from "../support/documented.ts";
 import { eventually } from "../support/eventually.ts";
 import { orderData } from "../support/order-events.ts";
@@ -92,6 +93,14 @@ describe("The document", () => {
     const { aliases } = broker.getLocalService("v1.api") as unknown as { aliases: { method: string; fullPath: string }[] };
     const served = aliases.map(({ method, fullPath }) => `${method} ${fullPath.replace(/:(\w+)/g, "{$1}")}`);
     expect(served.toSorted()).toEqual(shop.operations.map(({ method, path }) => `${method} ${path}`).toSorted());
+  });
+
+  test("of the payments listener has each of its routes and no other", () => {
+    const served = paymentRoutes({ provider: { name: "sandbox" } } as never);
+    const documented = payments.operations.map(({ method, path }) => ({ method, path: path.replace(/\{\w+\}/, "sandbox") }));
+    const isServed = (one: { method: string; path: string }) =>
+      served.filter(({ method, path }) => method === one.method && path.test(one.path)).length;
+    expect(documented.map(isServed)).toEqual(served.map(() => 1));
   });
 
   test("names nothing that cannot be reached: no operation answers that there is no such address or method", async () => {
