@@ -57,6 +57,13 @@ module.exports = {
       to: { pathNot: ["^mixins/", anyPackage], dependencyTypesNot: ["core"] },
     },
     {
+      name: "client-imports-ours",
+      comment: "The client is for others, who have nothing else of ours. What makes it reads the documents.",
+      severity: "error",
+      from: { path: "^client/", pathNot: "^client/generate[.]ts$" },
+      to: { pathNot: ["^client/", anyPackage], dependencyTypesNot: ["core"] },
+    },
+    {
       name: "contracts-import-ours",
       comment: "The map of the mesh stands alone.",
       severity: "error",

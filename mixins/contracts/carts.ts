@@ -53,4 +53,13 @@ export const carts = contract({
     NOT_SELLABLE: "This product is not for sale",
     CART_FULL: "A cart takes at most 100 lines, and at most 200 by a merge",
   },
+  refusals: {
+    get: {},
+    setItem: { SKU_NOT_FOUND: 404, NOT_SELLABLE: 409, CART_FULL: 409 },
+    removeItem: {},
+    clear: {},
+    merge: { CART_FULL: 409 },
+    lines: {},
+  },
+  handles: ["order.created"],
 });

@@ -18,6 +18,11 @@ export interface Contract {
   hints?: Record<string, TSchema>;
   /** Stable code -> what it means to a client. */
   errors: Record<string, string>;
+  /** Action -> the codes of `errors` that it may answer, with their HTTP status. Of an action that is not named here, clients
+   *  are told that it may answer any code of its service. */
+  refusals?: Record<string, Record<string, number>>;
+  /** The durable events that the service handles, its own and others'. */
+  handles?: readonly string[];
 }
 
 /** Keeps the literal types of a contract, so that names, params, results and payloads can be derived from the one value. */

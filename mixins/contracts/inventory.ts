@@ -57,4 +57,19 @@ export const inventory = contract({
     NOT_RESERVED_YET: "The order is confirmed, but its creation has not arrived here yet",
     STOCK_NOT_HELD: "The order is confirmed, but nothing is held for it: nothing is sold",
   },
+  refusals: {
+    get: { SKU_NOT_FOUND: 404 },
+    getMany: {},
+    set: { STOCK_BELOW_RESERVED: 409 },
+    seedDemo: {},
+  },
+  handles: [
+    "product.created",
+    "product.updated",
+    "order.created",
+    "order.confirmed",
+    "order.cancelled",
+    "payment.failed",
+    "return.received",
+  ],
 });

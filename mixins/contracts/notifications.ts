@@ -38,4 +38,20 @@ export const notifications = contract({
   errors: {
     INVALID_CURSOR: "The cursor does not belong to this list",
   },
+  refusals: {
+    list: { INVALID_CURSOR: 400 },
+    getPreferences: {},
+    setPreferences: {},
+  },
+  handles: [
+    "user.registered",
+    "order.created",
+    "payment.completed",
+    "order.cancelled",
+    "shipment.dispatched",
+    "shipment.delivered",
+    "payment.refunded",
+    "return.received",
+    "return.rejected",
+  ],
 });

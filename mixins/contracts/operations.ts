@@ -139,3 +139,13 @@ export const operationErrors = {
   SELECTION_REQUIRED: "Dead letters are named by their ids, or by one fingerprint",
   INVALID_CURSOR: "The cursor does not belong to this list",
 } as const;
+
+export const operationRefusals: Record<keyof typeof operations, Record<string, number>> = {
+  sagaSteps: {},
+  deadLetters: { INVALID_CURSOR: 400 },
+  deadLetterGroups: {},
+  deadLetter: { DEAD_LETTER_NOT_FOUND: 404 },
+  replayDeadLetters: { SELECTION_REQUIRED: 400, INVALID_CURSOR: 400 },
+  editDeadLetter: { DEAD_LETTER_NOT_FOUND: 404 },
+  discardDeadLetters: { SELECTION_REQUIRED: 400, INVALID_CURSOR: 400 },
+};

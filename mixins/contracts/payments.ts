@@ -181,4 +181,10 @@ export const payments = contract({
     /** Of events, never of an answer. */
     NOT_CAPTURED_YET: "A return is to be refunded, but the payment is not captured here yet",
   },
+  refusals: {
+    getByOrder: { PAYMENT_NOT_FOUND: 404 },
+    refund: { PAYMENT_NOT_FOUND: 404, NOT_REFUNDABLE: 409, REFUND_TOO_LARGE: 409, IDEMPOTENCY_KEY_REUSED: 422 },
+    findings: {},
+  },
+  handles: ["order.created", "stock.reserved", "order.cancelled", "return.received"],
 });

@@ -154,4 +154,22 @@ export const products = contract({
     INVALID_CURSOR: "The cursor does not belong to this search",
     DEMO_NOT_AVAILABLE: "The demo shop exists in the embedded mode only",
   },
+  refusals: {
+    get: { PRODUCT_NOT_FOUND: 404 },
+    search: { INVALID_CURSOR: 400 },
+    related: { PRODUCT_NOT_FOUND: 404 },
+    categories: {},
+    items: {},
+    create: { SLUG_TAKEN: 409, SKU_TAKEN: 409, CATEGORY_NOT_FOUND: 422, MIXED_CURRENCIES: 422 },
+    update: {
+      PRODUCT_NOT_FOUND: 404,
+      SLUG_TAKEN: 409,
+      SKU_TAKEN: 409,
+      VERSION_CONFLICT: 409,
+      CATEGORY_NOT_FOUND: 422,
+      MIXED_CURRENCIES: 422,
+    },
+    remove: { PRODUCT_NOT_FOUND: 404 },
+    seedDemo: { DEMO_NOT_AVAILABLE: 409 },
+  },
 });

@@ -55,4 +55,11 @@ export const shipping = contract({
     SHIPMENT_NOT_FOUND: "No such shipment, or it is somebody else's",
     ILLEGAL_TRANSITION: "The shipment cannot change so from its present state",
   },
+  refusals: {
+    getByOrder: { SHIPMENT_NOT_FOUND: 404 },
+    dispatch: { SHIPMENT_NOT_FOUND: 404, ILLEGAL_TRANSITION: 409 },
+    deliver: { SHIPMENT_NOT_FOUND: 404, ILLEGAL_TRANSITION: 409 },
+    cancel: {},
+  },
+  handles: ["order.confirmed", "order.cancelled"],
 });

@@ -61,4 +61,18 @@ export const users = contract({
     TOO_MANY_SIGN_INS: "Too many sign-ins and registrations at once; try again in a moment",
     DEMO_NOT_AVAILABLE: "The demo shop exists in the embedded mode only",
   },
+  refusals: {
+    register: { EMAIL_TAKEN: 409, TOO_MANY_SIGN_INS: 429 },
+    login: { INVALID_CREDENTIALS: 401, TOO_MANY_SIGN_INS: 429 },
+    refresh: { INVALID_REFRESH_TOKEN: 401 },
+    logout: {},
+    jwks: {},
+    get: { USER_NOT_FOUND: 404 },
+    update: { USER_NOT_FOUND: 404 },
+    listAddresses: {},
+    addAddress: { USER_NOT_FOUND: 404, TOO_MANY_ADDRESSES: 409 },
+    setAddress: { ADDRESS_NOT_FOUND: 404 },
+    removeAddress: { ADDRESS_NOT_FOUND: 404 },
+    seedDemo: { DEMO_NOT_AVAILABLE: 409 },
+  },
 });

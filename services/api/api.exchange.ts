@@ -35,6 +35,7 @@ import {
   type CallMesh,
   type Desk,
   type IdempotencyKeyUse,
+  type Page,
   type Route,
   type Stream,
 } from "./route.ts";
@@ -125,6 +126,7 @@ export const serve = async (route: Route, req: GatewayRequest, res: GatewayRespo
   admit(route.access, caller);
   const request = readRequest(route, req, caller);
   if (isStream(route)) return serveStream(route, request, desk.call, req, res);
+  if (route.page !== undefined) return sendPage(route.page, req, res);
 
   let cartToken: string | undefined;
   if (route.access === "guest-or-customer") {
@@ -250,6 +252,19 @@ const send = (req: GatewayRequest, res: GatewayResponse, status: number, result:
     }
   } else res.setHeader("Cache-Control", "no-store");
   res.writeHead(status, { "Content-Type": "application/json; charset=utf-8", "Content-Length": Buffer.byteLength(body) });
+  res.end(body);
+};
+
+const sendPage = ({ type, content, headers = {} }: Page, req: GatewayRequest, res: GatewayResponse): void => {
+  const { body, tag } = content();
+  for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+  res.setHeader("ETag", tag);
+  res.setHeader("Cache-Control", "no-cache");
+  if (isKnown(req.headers["if-none-match"], tag)) {
+    res.writeHead(304).end();
+    return;
+  }
+  res.writeHead(200, { "Content-Type": type, "Content-Length": body.length });
   res.end(body);
 };
 

@@ -150,6 +150,16 @@ export type AnyRequest = {
   idempotencyKey: string | undefined;
 };
 
+/** An answer that is the same for everybody until the gateway is another one. */
+export interface Page {
+  /** Its Content-Type. */
+  type: string;
+  /** Made at the first need. */
+  content(): { body: Buffer; tag: string };
+  /** In the place of the usual ones. */
+  headers?: Readonly<Record<string, string>>;
+}
+
 export interface Route {
   readonly method: Method;
   /** From the root: `/api/v1/products/{id}`. */
@@ -166,6 +176,7 @@ export interface Route {
   readonly result: TSchema;
   /** Set where the answer is a stream: it is read instead of answered. */
   readonly stream?: Stream;
+  readonly page?: Page;
   answer(desk: Desk, request: AnyRequest): Promise<unknown>;
   withoutCart?(rules: PricingRules): unknown;
   location?(result: unknown): string;
@@ -250,3 +261,6 @@ export const streamRoute = <const P extends string, A extends "customer" | "staf
     () => Promise.reject(new TypeError("A stream is read, not answered")),
   );
 };
+/** A page or a file that the gateway itself has. */
+export const pageRoute = (path: string, summary: string, page: Page): Route =>
+  erase({ method: "GET", root: true, path, access: "public", status: 200, summary, page }, [], Type.Unknown(), async () => null);

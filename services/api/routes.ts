@@ -3,6 +3,7 @@ import { adminRoutes } from "./routes/admin.routes.ts";
 import { authRoutes } from "./routes/auth.routes.ts";
 import { cartRoutes } from "./routes/cart.routes.ts";
 import { catalogueRoutes } from "./routes/catalogue.routes.ts";
+import { documentRoutes } from "./routes/document.routes.ts";
 import { healthRoutes } from "./routes/health.routes.ts";
 import { meRoutes } from "./routes/me.routes.ts";
 import { orderRoutes } from "./routes/order.routes.ts";
@@ -16,4 +17,5 @@ export const routes: readonly Route[] = [
   ...orderRoutes,
   ...adminRoutes,
   ...healthRoutes,
+  ...documentRoutes(() => routes),
 ];

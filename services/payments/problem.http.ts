@@ -40,9 +40,12 @@ const UNAVAILABLE = {
   detail: "Payments is not available. Try again soon",
 };
 
-const titles: Record<string, string> = {
+/** Code -> what it means. */
+export const titles: Readonly<Record<string, string>> = {
   ...payments.errors,
   ...Object.fromEntries(Object.entries(refusals).map(([code, { title }]) => [code, title])),
+  INTERNAL: INTERNAL.title,
+  SERVICE_UNAVAILABLE: UNAVAILABLE.title,
 };
 
 export class BadRequest extends Refusal {

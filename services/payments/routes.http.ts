@@ -3,6 +3,8 @@ import type { HealthReport } from "@molecart/mixins/health.ts";
 import { fieldErrors } from "@molecart/mixins/middlewares/ajv-validator.ts";
 import { Ajv } from "ajv";
 import type { HttpAnswer, HttpRequest, Route } from "./listener.http.ts";
+import { paymentsDocument } from "./openapi.http.ts";
+import manifest from "./package.json" with { type: "json" };
 import { ProviderNotFound } from "./payment.errors.ts";
 import { BadRequest } from "./problem.http.ts";
 import type { PaymentProvider, ProviderEvent } from "./provider.ts";
@@ -45,6 +47,8 @@ const readiness = ({ status, checks }: HealthReport): HttpAnswer => ({
   },
 });
 
+const document = paymentsDocument(manifest);
+
 /** Everything that the outside can ask of payments. */
 export const paymentRoutes = ({ provider, tokenize, onProviderEvent, checkHealth }: RouteOptions): Route[] => [
   {
@@ -62,6 +66,7 @@ export const paymentRoutes = ({ provider, tokenize, onProviderEvent, checkHealth
       return { status: 200, body: { received: true } };
     },
   },
+  { method: "GET", path: /^\/openapi\.json$/, handle: async () => ({ status: 200, body: document }) },
   { method: "GET", path: /^\/health\/live$/, handle: async () => ({ status: 200, body: { status: "ok" } }) },
   { method: "GET", path: /^\/health\/ready$/, handle: async () => readiness(await checkHealth()) },
 ];

@@ -46,7 +46,9 @@ describe("the repository", () => {
     const tests = filesIn(join(root, "test")).filter((file) => file.endsWith(".test.ts"));
     expect(tests.filter((file) => !file.includes("/") || file.startsWith("support"))).toEqual([]);
     expect(
-      ["services", "mixins"].flatMap((folder) => filesIn(join(root, folder))).filter((file) => file.endsWith(".test.ts")),
+      ["services", "mixins", "client"]
+        .flatMap((folder) => filesIn(join(root, folder)))
+        .filter((file) => file.endsWith(".test.ts")),
     ).toEqual([]);
   });
 });

@@ -1,9 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { signUp } from "@molecart/mixins/commands/demo/customer.ts";
-import { endedRight, isFinal, type Scenario, scenarioOf } from "@molecart/mixins/commands/demo/scenarios.ts";
-import { type ShopAddresses, ShopClient, ShopError } from "@molecart/mixins/commands/demo/shop-client.ts";
-import type { Cart } from "@molecart/mixins/contracts/carts.ts";
-import type { Order } from "@molecart/mixins/contracts/orders.ts";
+import { type Cart, type MolecartClient, type Order, type OrderPage, ShopProblem } from "@molecart/client";
+import { openShop, type ShopAddresses, signUp } from "@molecart/client/demo/customer.ts";
+import { endedRight, isFinal, type Scenario, scenarioOf } from "@molecart/client/demo/scenarios.ts";
 import { seeded } from "./random.ts";
 
 const FOLLOW_EVERY_MS = 300;
@@ -43,12 +41,12 @@ export interface CustomersOptions {
 export class Customers {
   readonly tracked: Tracked[] = [];
   readonly #options: CustomersOptions;
-  readonly #shops: ShopClient[];
+  readonly #shops: MolecartClient[];
   readonly #following = new Set<Promise<void>>();
 
   constructor(options: CustomersOptions) {
     this.#options = options;
-    this.#shops = Array.from({ length: CUSTOMERS }, () => new ShopClient(options.addresses, options.giveUpAt));
+    this.#shops = Array.from({ length: CUSTOMERS }, () => openShop(options.addresses, options.giveUpAt));
   }
 
   get retries(): number {
@@ -85,19 +83,18 @@ export class Customers {
     const known = new Set(this.tracked.map(({ order }) => order?.id));
     const unknown: string[] = [];
     for (const shop of this.#shops) {
-      let cursor: string | null = null;
+      let cursor: string | undefined;
       do {
-        const next: string = cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`;
-        const page: { items: Order[]; nextCursor: string | null } = await shop.shop(`/orders?limit=100${next}`);
+        const page: OrderPage = await shop.listOrders({ limit: 100, cursor });
         for (const { id, number } of page.items)
           if (!known.has(id)) unknown.push(`order ${number} is the shop's, but its customer was refused`);
-        cursor = page.nextCursor;
-      } while (cursor !== null);
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor !== undefined);
     }
     return unknown;
   }
 
-  async #buy(shop: ShopClient, number: number): Promise<void> {
+  async #buy(shop: MolecartClient, number: number): Promise<void> {
     const { seed, skus } = this.#options;
     const random = seeded(`${seed} order ${number}`);
     const lines = Array.from({ length: random.integer(1, 3) }, () => ({
@@ -115,29 +112,26 @@ export class Customers {
       const following = this.#follow(shop, tracked, order).finally(() => this.#following.delete(following));
       this.#following.add(following);
     } catch (error) {
-      tracked.refused = error instanceof ShopError ? error.code : `no answer: ${String(error)}`;
+      tracked.refused = error instanceof ShopProblem ? error.code : `no answer: ${String(error)}`;
     }
   }
 
   async #place(
-    shop: ShopClient,
+    shop: MolecartClient,
     tracked: Tracked,
     lines: readonly { sku: string; quantity: number }[],
     key: string,
     twice: boolean,
   ): Promise<Order> {
     let cart: Cart | undefined;
-    await shop.shop("/cart", { method: "DELETE" });
-    for (const { sku, quantity } of lines)
-      cart = await shop.shop<Cart>(`/cart/items/${sku}`, { method: "PUT", body: { quantity } });
-    const { token } = await shop.payments<{ token: string }>("/tokens", {
-      method: "POST",
+    await shop.clearCart();
+    for (const { sku, quantity } of lines) cart = await shop.setCartItem({ sku, body: { quantity } });
+    const { token } = await shop.createCardToken({
       body: { number: tracked.scenario.card, expMonth: 12, expYear: new Date().getUTCFullYear() + 2, cvc: "123" },
     });
     const send = () =>
-      shop.shop<{ order: Order }>("/orders", {
-        method: "POST",
-        headers: { "idempotency-key": key },
+      shop.placeOrder({
+        idempotencyKey: key,
         body: {
           paymentToken: token,
           shippingAddress: { name: "C. Customer", line1: "1 Quay", city: "Hamburg", postalCode: "20457", country: "DE" },
@@ -151,15 +145,14 @@ export class Customers {
     return (first as { order: Order }).order;
   }
 
-  async #follow(shop: ShopClient, tracked: Tracked, accepted: Order): Promise<void> {
-    const path = `/orders/${accepted.id}`;
+  async #follow(shop: MolecartClient, tracked: Tracked, accepted: Order): Promise<void> {
+    const { id } = accepted;
     try {
-      if (tracked.wantedCancelled)
-        await shop.shop(`${path}/cancel`, { method: "POST", body: { reason: "changed_my_mind" } }).catch(ignoreRefusal);
+      if (tracked.wantedCancelled) await shop.cancelOrder({ id, body: { reason: "changed_my_mind" } }).catch(ignoreRefusal);
       let order = accepted;
       while (!isFinal(order.status) && Date.now() < this.#options.giveUpAt) {
         await sleep(FOLLOW_EVERY_MS);
-        order = await shop.shop<Order>(path);
+        order = await shop.getOrder({ id });
       }
       tracked.order = order;
       if (isFinal(order.status)) tracked.finalAt = performance.now();
@@ -171,7 +164,7 @@ export class Customers {
 }
 
 const ignoreRefusal = (error: unknown): void => {
-  if (!(error instanceof ShopError) || error.status >= 500) throw error;
+  if (!(error instanceof ShopProblem) || error.status >= 500) throw error;
 };
 
 /** Reasons for which an order may end without its card's fault, under faults of the clock and the provider or by the customer's wish. */

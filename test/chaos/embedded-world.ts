@@ -1,8 +1,7 @@
 import { readFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
-import { ShopClient } from "@molecart/mixins/commands/demo/shop-client.ts";
-import type { SearchResult } from "@molecart/mixins/contracts/products.ts";
-import type { DemoLogin, SignedIn } from "@molecart/mixins/contracts/users.ts";
+import { openShop } from "@molecart/client/demo/customer.ts";
+import type { DemoLogin } from "@molecart/mixins/contracts/users.ts";
 import { newToken } from "@molecart/mixins/lib/ids.ts";
 import { waitFor } from "../support/eventually.ts";
 import { freePort } from "../support/servers/ports.ts";
@@ -42,13 +41,12 @@ export const openEmbeddedWorld = async ({ folder, onDeath, onReady }: Witness): 
   const stockShop = async (): Promise<string[]> => {
     const logins = JSON.parse(readFileSync(`${folders.data}/demo-logins.json`, "utf8")) as DemoLogin[];
     const { email, password } = logins.find(({ role }) => role === "staff") as DemoLogin;
-    const staff = new ShopClient(addresses, Date.now() + START_WITHIN_MS);
-    const { accessToken } = await staff.shop<SignedIn>("/auth/login", { method: "POST", body: { email, password } });
-    staff.signIn(accessToken);
-    const { items } = await staff.shop<SearchResult>(`/products?limit=${ON_SALE}`);
+    const staff = openShop(addresses, Date.now() + START_WITHIN_MS);
+    await staff.login({ body: { email, password } }, { repeat: true });
+    const { items } = await staff.searchProducts({ limit: ON_SALE });
     const skus = items.map(({ variants }) => variants[0]?.sku as string);
     for (const [index, sku] of skus.entries())
-      await staff.shop(`/inventory/${sku}`, { method: "PUT", body: { onHand: index < SCARCE ? SCARCE_UNITS : 10_000 } });
+      await staff.setStock({ sku, body: { onHand: index < SCARCE ? SCARCE_UNITS : 10_000 } });
     return skus;
   };
   shop.start();

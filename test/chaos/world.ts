@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import type { ShopAddresses } from "@molecart/mixins/commands/demo/shop-client.ts";
+import type { ShopAddresses } from "@molecart/client/demo/customer.ts";
 import type { RunningServer } from "../support/servers/process.ts";
 import type { TcpProxy } from "../support/tcp-proxy.ts";
 import type { Supervised } from "./supervised.ts";

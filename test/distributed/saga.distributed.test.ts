@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { buy, openShop, signUp } from "@molecart/client/demo/customer.ts";
+import { scenarioOf } from "@molecart/client/demo/scenarios.ts";
 import { brokerOptions } from "@molecart/mixins/broker-options.ts";
-import { buy, signUp } from "@molecart/mixins/commands/demo/customer.ts";
-import { scenarioOf } from "@molecart/mixins/commands/demo/scenarios.ts";
-import { ShopClient } from "@molecart/mixins/commands/demo/shop-client.ts";
 import type { Product } from "@molecart/mixins/contracts/products.ts";
 import { ServiceBroker } from "moleculer";
 import { Books } from "../support/books.ts";
@@ -117,14 +116,14 @@ describeWith(["nats", "postgres", "redis"], "A shop of ten brokers over NATS, Po
       expect(nodes.filter((node) => node === "users-2")).toHaveLength(5);
     });
     await broker("users-1").kill();
-    const shop = new ShopClient(addresses(), Date.now() + 20_000);
+    const shop = openShop(addresses(), Date.now() + 20_000);
     await signUp(shop, "After The Kill");
-    await expect(shop.shop("/me")).resolves.toMatchObject({ name: "After The Kill" });
+    await expect(shop.getProfile()).resolves.toMatchObject({ name: "After The Kill" });
     await broker("users-1").start();
   });
 
   test("stops a broker in order on SIGTERM while the others carry on", async () => {
-    const shop = new ShopClient(addresses(), Date.now() + 60_000);
+    const shop = openShop(addresses(), Date.now() + 60_000);
     await signUp(shop, "While Stopping");
     const order = buy(shop, scenarioOf(0), Date.now() + 60_000);
     await expect(broker("orders-2").stop()).resolves.toBe(0);

@@ -1,8 +1,7 @@
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { buy, openShop, signUp } from "@molecart/client/demo/customer.ts";
+import { type Scenario, scenarios } from "@molecart/client/demo/scenarios.ts";
 import { brokerOptions } from "@molecart/mixins/broker-options.ts";
-import { buy, signUp } from "@molecart/mixins/commands/demo/customer.ts";
-import { type Scenario, scenarios } from "@molecart/mixins/commands/demo/scenarios.ts";
-import { ShopClient } from "@molecart/mixins/commands/demo/shop-client.ts";
 import type { Product } from "@molecart/mixins/contracts/products.ts";
 import { StoreUnreadable, type VerifyReport, verifyShop } from "@molecart/mixins/verify/index.ts";
 import { Redis } from "ioredis";
@@ -59,7 +58,7 @@ describeWith(["nats", "postgres", "redis"], "npm run verify in a shop over NATS,
     const deadline = Date.now() + PLAY_FOR_MS;
     await Promise.all(
       scenarios.map(async (scenario, index) => {
-        const client = new ShopClient(addresses, deadline);
+        const client = openShop(addresses, deadline);
         await signUp(client, `Verified ${index}`);
         await buy(client, scenario, deadline);
       }),
@@ -80,7 +79,7 @@ describeWith(["nats", "postgres", "redis"], "npm run verify in a shop over NATS,
     const broker = cluster.brokers.get("inventory+shipping-1") as ShopProcess;
     await broker.kill();
     const deadline = Date.now() + 3_000;
-    const client = new ShopClient({ api: cluster.api, payments: cluster.payments }, Date.now() + PLAY_FOR_MS);
+    const client = openShop({ api: cluster.api, payments: cluster.payments }, Date.now() + PLAY_FOR_MS);
     await signUp(client, "Patient");
     const { id } = await buy(client, scenarios[0] as Scenario, deadline);
     const meanwhile = await verify(0);

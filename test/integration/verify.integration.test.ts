@@ -3,13 +3,11 @@ import { appendFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { buy, signUp } from "@molecart/mixins/commands/demo/customer.ts";
-import { scenarios } from "@molecart/mixins/commands/demo/scenarios.ts";
-import { type ShopAddresses, ShopClient } from "@molecart/mixins/commands/demo/shop-client.ts";
-import type { Order, Return } from "@molecart/mixins/contracts/orders.ts";
-import type { RefundCase } from "@molecart/mixins/contracts/payments.ts";
-import type { Shipment } from "@molecart/mixins/contracts/shipping.ts";
-import type { DemoLogin, SignedIn } from "@molecart/mixins/contracts/users.ts";
+import type { MolecartClient } from "@molecart/client";
+import { buy, openShop, type ShopAddresses, signUp } from "@molecart/client/demo/customer.ts";
+import { scenarios } from "@molecart/client/demo/scenarios.ts";
+import type { Order } from "@molecart/mixins/contracts/orders.ts";
+import type { DemoLogin } from "@molecart/mixins/contracts/users.ts";
 import { offsetClock } from "@molecart/mixins/lib/clock.ts";
 import { StoreUnreadable, type VerifyReport, verifyShop } from "@molecart/mixins/verify/index.ts";
 import { startEmbeddedShop } from "../support/embedded-shop.ts";
@@ -723,35 +721,33 @@ describe("npm run verify", () => {
   };
 
   /** A delivered order of two SKUs at most comes back: a part to the shelf, the rest not. */
-  const giveBack = async (client: ShopClient, staff: ShopClient, order: Order): Promise<void> => {
+  const giveBack = async (client: MolecartClient, staff: MolecartClient, order: Order): Promise<void> => {
     const [{ sku }] = order.lines as [Order["lines"][number]];
     const wanted = { lines: [{ sku, quantity: 1 }], reason: "does not fit" };
-    const returned = await client.shop<{ return: Return }>(`/orders/${order.id}/returns`, { method: "POST", body: wanted });
-    const { id } = returned.return;
-    const lines = [{ sku, quantity: 1, restock: true }];
-    await staff.shop(`/admin/returns/${id}/receive`, { method: "POST", body: { lines } });
+    const { return: returned } = await client.requestReturn({ id: order.id, body: wanted });
+    await staff.receiveReturn({ id: returned.id, body: { lines: [{ sku, quantity: 1, restock: true }] } });
     await eventually(async () => {
-      const { items } = await client.shop<{ items: Return[] }>(`/orders/${order.id}/returns`);
+      const { items } = await client.listReturns({ id: order.id });
       expect(items.map(({ status }) => status)).toEqual(["refunded"]);
     });
   };
 
   /** A cancelled order whose card takes nothing back, until staff pays by bank. */
-  const payBackByBank = async (client: ShopClient, staff: ShopClient, order: Order): Promise<void> => {
-    await client.shop(`/orders/${order.id}/cancel`, { method: "POST", body: { reason: "changed my mind" } });
+  const payBackByBank = async (client: MolecartClient, staff: MolecartClient, order: Order): Promise<void> => {
+    await client.cancelOrder({ id: order.id, body: { reason: "changed my mind" } });
     const refund = await eventually(async () => {
-      const { items } = await staff.shop<{ items: RefundCase[] }>("/admin/refunds?status=refused");
-      const [found] = items.filter(({ orderId }) => orderId === order.id);
-      expect(found).toBeDefined();
-      return found as RefundCase;
+      const { items } = await staff.listRefusedRefunds({ status: "refused" });
+      const found = items.find(({ orderId }) => orderId === order.id);
+      if (found === undefined) throw new Error("The refund was not refused yet");
+      return found;
     });
     const unsettled = await verifyShop({ DATA_DIR: dataDir });
     expect(offencesOf(unsettled, "every refund is paid back and booked, none waits for an operator")).toEqual([
       expect.stringMatching(new RegExp(`${refund.id} .*was refused by the provider and waits for an operator .*card_closed`)),
     ]);
     expect(unsettled.checks.flatMap(({ offences }) => offences)).toHaveLength(1);
-    const body = { method: "bank_transfer", reference: "SEPA 17", reason: "card is closed" };
-    await staff.shop(`/admin/refunds/${refund.id}/settle`, { method: "POST", body });
+    const body = { method: "bank_transfer", reference: "SEPA 17", reason: "card is closed" } as const;
+    await staff.settleRefund({ id: refund.id, body });
   };
 
   /** Orders of every kind: bought with each card, cancelled by the customer, sent and delivered. */
@@ -759,11 +755,11 @@ describe("npm run verify", () => {
     const deadline = Date.now() + PLAY_FOR_MS;
     const logins = JSON.parse(readFileSync(`${dataDir}/demo-logins.json`, "utf8")) as DemoLogin[];
     const { email, password } = logins.find(({ role }) => role === "staff") as DemoLogin;
-    const staff = new ShopClient(addresses, deadline);
-    staff.signIn((await staff.shop<SignedIn>("/auth/login", { method: "POST", body: { email, password } })).accessToken);
+    const staff = openShop(addresses, deadline);
+    await staff.login({ body: { email, password } });
     const customers = await Promise.all(
       scenarios.map(async (scenario, index) => {
-        const client = new ShopClient(addresses, deadline);
+        const client = openShop(addresses, deadline);
         await signUp(client, `Verified ${index}`);
         return { client, order: await buy(client, scenario, deadline) };
       }),
@@ -772,17 +768,14 @@ describe("npm run verify", () => {
     const scenario = scenarios[0] as (typeof scenarios)[number];
 
     const unwanted = await buy(client, scenario, deadline);
-    await client.shop(`/orders/${unwanted.id}/cancel`, { method: "POST", body: { reason: "changed my mind" } });
+    await client.cancelOrder({ id: unwanted.id, body: { reason: "changed my mind" } });
     const sent = await buy(client, scenario, deadline);
-    const shipment = await eventually(() => staff.shop<Shipment>(`/orders/${sent.id}/shipment`));
-    await staff.shop(`/admin/shipments/${shipment.id}/dispatch`, {
-      method: "POST",
-      body: { carrier: "Quayside Post", trackingNumber: "QP1" },
-    });
-    await staff.shop(`/admin/shipments/${shipment.id}/deliver`, { method: "POST" });
+    const shipment = await eventually(() => staff.getShipment({ id: sent.id }));
+    await staff.dispatchShipment({ id: shipment.id, body: { carrier: "Quayside Post", trackingNumber: "QP1" } });
+    await staff.deliverShipment({ id: shipment.id });
     const ofAClosedCard = await buy(client, { ...scenario, card: "4000000000005126" }, deadline);
     await payBackByBank(client, staff, ofAClosedCard);
-    const statusOf = async ({ id }: Order) => (await client.shop<Order>(`/orders/${id}`)).status;
+    const statusOf = async ({ id }: Order) => (await client.getOrder({ id })).status;
     await eventually(async () => expect(await statusOf(sent)).toBe("delivered"));
     await giveBack(client, staff, sent);
     await eventually(async () => expect([await statusOf(unwanted), await statusOf(sent)]).toEqual(["refunded", "delivered"]), {

@@ -1,11 +1,9 @@
 import { expect } from "@jest/globals";
-import { type ShopAddresses, ShopClient } from "@molecart/mixins/commands/demo/shop-client.ts";
+import type { MolecartClient, OrderPage, SearchResult } from "@molecart/client";
+import { openShop, type ShopAddresses } from "@molecart/client/demo/customer.ts";
 import type { Stock } from "@molecart/mixins/contracts/inventory.ts";
 import type { Notification } from "@molecart/mixins/contracts/notifications.ts";
 import type { Order, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
-import type { Payment } from "@molecart/mixins/contracts/payments.ts";
-import type { SearchResult } from "@molecart/mixins/contracts/products.ts";
-import type { SignedIn } from "@molecart/mixins/contracts/users.ts";
 import { eventually } from "./eventually.ts";
 
 const SOLD: readonly OrderStatus[] = ["confirmed", "shipped", "delivered"];
@@ -16,10 +14,9 @@ export type StockBook = Map<string, Pick<Stock, "onHand" | "reserved">>;
 const signInStaff = async (
   addresses: ShopAddresses,
   { email, password }: { email: string; password: string },
-): Promise<ShopClient> => {
-  const shop = new ShopClient(addresses, Date.now() + 60_000);
-  const { accessToken } = await shop.shop<SignedIn>("/auth/login", { method: "POST", body: { email, password } });
-  shop.signIn(accessToken);
+): Promise<MolecartClient> => {
+  const shop = openShop(addresses, Date.now() + 60_000);
+  await shop.login({ body: { email, password } }, { repeat: true });
   return shop;
 };
 
@@ -36,30 +33,26 @@ export class Books {
   async stock(): Promise<StockBook> {
     const staff = await signInStaff(this.#addresses, this.#login);
     const book: StockBook = new Map();
-    let cursor: string | null = null;
+    let cursor: string | undefined;
     do {
-      const page: SearchResult = await staff.shop(
-        `/products?limit=100${cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`}`,
-      );
+      const page: SearchResult = await staff.searchProducts({ limit: 100, cursor });
       const skus = page.items.flatMap(({ variants }) => variants.map(({ sku }) => sku));
-      const stocks = await Promise.all(skus.map((sku) => staff.shop<Stock>(`/inventory/${sku}`)));
+      const stocks = await Promise.all(skus.map((sku) => staff.getStock({ sku })));
       for (const { sku, onHand, reserved } of stocks) book.set(sku, { onHand, reserved });
-      cursor = page.nextCursor;
-    } while (cursor !== null);
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
     return book;
   }
 
   async orders(): Promise<Order[]> {
     const staff = await signInStaff(this.#addresses, this.#login);
     const all: Order[] = [];
-    let cursor: string | null = null;
+    let cursor: string | undefined;
     do {
-      const page: { items: Order[]; nextCursor: string | null } = await staff.shop(
-        `/admin/orders?limit=100${cursor === null ? "" : `&cursor=${encodeURIComponent(cursor)}`}`,
-      );
+      const page: OrderPage = await staff.listAllOrders({ limit: 100, cursor });
       all.push(...page.items);
-      cursor = page.nextCursor;
-    } while (cursor !== null);
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
     return all;
   }
 
@@ -102,7 +95,7 @@ export class Books {
     const staff = await signInStaff(this.#addresses, this.#login);
     const wrong: string[] = [];
     for (const order of orders) {
-      const payment = await staff.shop<Payment>(`/orders/${order.id}/payment`);
+      const payment = await staff.getPayment({ id: order.id });
       const owed = SOLD.includes(order.status) ? order.totals.total.amount : 0;
       const captured = ["completed", "refunding", "refunded"].includes(payment.status) ? (payment.amount?.amount ?? 0) : 0;
       const kept = captured - (payment.refunded?.amount ?? 0);

@@ -1,13 +1,13 @@
 import { expect } from "@jest/globals";
-import { buy, readMail, signUp } from "@molecart/mixins/commands/demo/customer.ts";
-import { endedRight, type Scenario, scenarioOf } from "@molecart/mixins/commands/demo/scenarios.ts";
-import { type ShopAddresses, ShopClient } from "@molecart/mixins/commands/demo/shop-client.ts";
+import type { MolecartClient } from "@molecart/client";
+import { buy, openShop, readMail, type ShopAddresses, signUp } from "@molecart/client/demo/customer.ts";
+import { endedRight, type Scenario, scenarioOf } from "@molecart/client/demo/scenarios.ts";
 import type { Order } from "@molecart/mixins/contracts/orders.ts";
 import { expectOneMessageEach } from "./books.ts";
 import { eventually } from "./eventually.ts";
 
 export interface Played {
-  shop: ShopClient;
+  shop: MolecartClient;
   orders: { order: Order; scenario: Scenario }[];
 }
 
@@ -16,7 +16,7 @@ export const play = (addresses: ShopAddresses, customers: number, ordersEach: nu
   const deadline = Date.now() + forMs;
   return Promise.all(
     Array.from({ length: customers }, async (_, index) => {
-      const shop = new ShopClient(addresses, deadline);
+      const shop = openShop(addresses, deadline);
       await signUp(shop, `Customer ${index}`);
       const orders: Played["orders"] = [];
       for (let n = 0; n < ordersEach; n++) {

@@ -29,6 +29,11 @@ describe("the table", () => {
       "GET /api/v1/categories",
       "GET /health/live",
       "GET /health/ready",
+      "GET /openapi.json",
+      "GET /asyncapi.json",
+      "GET /docs",
+      "GET /docs/docs.css",
+      "GET /docs/docs.js",
     ]);
   });
 

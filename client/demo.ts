@@ -1,12 +1,9 @@
 /** `npm run demo`: plays customers against a running shop and shows each order's saga. Exit status 1 if an order does not end
  *  as its card says. */
 import { parseArgs } from "node:util";
-import type { Order } from "../contracts/orders.ts";
-import { messageOf } from "../lib/errors.ts";
-import { format } from "../lib/money.ts";
-import { buy, readMail, signUp } from "./demo/customer.ts";
+import { buy, openShop, readMail, signUp } from "./demo/customer.ts";
 import { endedRight, isFinal, type Scenario, scenarioOf } from "./demo/scenarios.ts";
-import { ShopClient } from "./demo/shop-client.ts";
+import type { Money, Order } from "./shop-api.ts";
 
 const { values } = parseArgs({
   options: {
@@ -32,6 +29,14 @@ interface Outcome {
   error?: unknown;
 }
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** "129.00 EUR". Some currencies have no minor unit. */
+const format = ({ amount, currency }: Money): string => {
+  const digits = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  return `${(amount / 10 ** digits).toFixed(digits)} ${currency}`;
+};
+
 const deadline = Date.now() + Number(values.seconds) * 1000;
 const customers = Number(values.customers);
 const ordersEach = Number(values.orders);
@@ -56,7 +61,7 @@ const show = ({ scenario, order, error }: Outcome): void => {
 };
 
 const play = async (index: number): Promise<{ outcomes: Outcome[]; messages: number; retries: number }> => {
-  const shop = new ShopClient({ api: values.api, payments: values.payments }, deadline);
+  const shop = openShop({ api: values.api, payments: values.payments }, deadline);
   const outcomes: Outcome[] = [];
   let messages = 0;
   try {

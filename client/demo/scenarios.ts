@@ -1,4 +1,4 @@
-import type { OrderStatus } from "../../contracts/orders.ts";
+import type { OrderStatus } from "../shop-api.ts";
 
 /** A customer's card, and what the shop must make of it. The numbers are the sandbox provider's. */
 export interface Scenario {

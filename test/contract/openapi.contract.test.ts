@@ -1,0 +1,518 @@
+import { createHmac } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { contracts } from "@molecart/mixins/contracts/index.ts";
+import { createBroker, installedServices } from "@molecart/mixins/launch.ts";
+import { newId } from "@molecart/mixins/lib/ids.ts";
+import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
+import { runtimeOf } from "@molecart/mixins/runtime.ts";
+import { Validator } from "@seriousme/openapi-schema-validator";
+import type { ServiceBroker } from "moleculer";
+import { routes } from "../../services/api/routes.ts";
+import { paymentRoutes } from "../../services/payments/routes.http.ts";
+import { type Answered, Documented, type DocumentedOperation, type Sent } from "../support/documented.ts";
+import { eventually } from "../support/eventually.ts";
+import { orderData } from "../support/order-events.ts";
+import { removeDataDirs, temporaryDataDir } from "../support/worlds.ts";
+
+jest.setTimeout(90_000);
+
+const WEBHOOK_SECRET = "a secret of this test, long enough to sign";
+const PASSWORD = "correct horse battery";
+const ADDRESS = { name: "Ada", line1: "1 Quay", city: "Hamburg", postalCode: "20457", country: "DE" };
+
+let broker: ServiceBroker;
+let shop: Documented;
+let payments: Documented;
+let shopAddress: string;
+let documents: { shop: unknown; payments: unknown };
+let staff: Record<string, string>;
+let customer: Record<string, string>;
+
+const bearer = (accessToken: string) => ({ authorization: `Bearer ${accessToken}` });
+const read = async (url: string): Promise<unknown> => (await fetch(url)).json();
+
+beforeAll(async () => {
+  const env = {
+    DATA_DIR: temporaryDataDir(),
+    API_PORT: "0",
+    PAYMENTS_PORT: "0",
+    RATE_LIMIT: "off",
+    LOG_LEVEL: "fatal",
+    PAYMENTS_SANDBOX_WEBHOOK_SECRET: WEBHOOK_SECRET,
+  };
+  broker = await createBroker(await installedServices(), { env });
+  await broker.start();
+  shopAddress = (broker.getLocalService("v1.api") as unknown as { address: string }).address;
+  const { listener } = broker.getLocalService("v1.payments") as unknown as { listener: { address: string } };
+  documents = { shop: await read(`${shopAddress}/openapi.json`), payments: await read(`${listener.address}/openapi.json`) };
+  shop = new Documented(documents.shop, shopAddress);
+  payments = new Documented(documents.payments, listener.address);
+
+  const { logins } = (await broker.call("v1.users.seedDemo", {})) as {
+    logins: { role: string; email: string; password: string }[];
+  };
+  const { email, password } = logins.find(({ role }) => role === "staff") as (typeof logins)[0];
+  staff = bearer((await shop.call("login", { body: { email, password } })).body.accessToken);
+  const ada = { email: "ada@example.com", password: PASSWORD, name: "Ada" };
+  customer = bearer((await shop.call("register", { body: ada })).body.accessToken);
+}, 90_000);
+afterAll(async () => {
+  await broker?.stop();
+  removeDataDirs();
+});
+
+const asStaff = (operationId: string, sent: Sent = {}) =>
+  shop.call(operationId, { ...sent, headers: { ...staff, ...sent.headers } });
+const asCustomer = (operationId: string, sent: Sent = {}) =>
+  shop.call(operationId, { ...sent, headers: { ...customer, ...sent.headers } });
+
+/** A path whose values are well formed and name nothing. */
+const nothing = (path: string): Record<string, string> =>
+  Object.fromEntries(
+    [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => [name, name === "fingerprint" ? "0".repeat(16) : "nothing"]),
+  );
+
+describe("The document", () => {
+  test("is valid OpenAPI 3.1, as is that of the payments listener", async () => {
+    for (const document of Object.values(documents)) {
+      const validator = new Validator();
+      const { valid, errors } = await validator.validate(document as never);
+      expect({ valid, errors }).toEqual({ valid: true, errors: undefined });
+      expect(validator.version).toBe("3.1");
+    }
+  });
+
+  test("has every route of the gateway and no other, and each under one name", () => {
+    const documented = shop.operations.map(({ method, path }) => `${method} ${path}`);
+    expect(documented.toSorted()).toEqual(routes.map(({ method, path }) => `${method} ${path}`).toSorted());
+    const names = shop.operations.map(({ operationId }) => operationId);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  test("has what moleculer-web was given, and moleculer-web has nothing else", () => {
+    const { aliases } = broker.getLocalService("v1.api") as unknown as { aliases: { method: string; fullPath: string }[] };
+    const served = aliases.map(({ method, fullPath }) => `${method} ${fullPath.replace(/:(\w+)/g, "{$1}")}`);
+    expect(served.toSorted()).toEqual(shop.operations.map(({ method, path }) => `${method} ${path}`).toSorted());
+  });
+
+  test("of the payments listener has each of its routes and no other", () => {
+    const served = paymentRoutes({ provider: { name: "sandbox" } } as never);
+    const documented = payments.operations.map(({ method, path }) => ({ method, path: path.replace(/\{\w+\}/, "sandbox") }));
+    const isServed = (one: { method: string; path: string }) =>
+      served.filter(({ method, path }) => method === one.method && path.test(one.path)).length;
+    expect(documented.map(isServed)).toEqual(served.map(() => 1));
+  });
+
+  test("names nothing that cannot be reached: no operation answers that there is no such address or method", async () => {
+    const reached = async (documented: Documented, { operationId, path }: DocumentedOperation) => {
+      const { status, body } = await documented.call(operationId, {
+        path: nothing(path),
+        headers: { authorization: "Bearer no" },
+      });
+      return status === 405 || (status === 404 && body.code === "NOT_FOUND") ? [operationId] : [];
+    };
+    const lost = await Promise.all([
+      ...shop.operations.map((operation) => reached(shop, operation)),
+      ...payments.operations.map((operation) => reached(payments, operation)),
+    ]);
+    expect(lost.flat()).toEqual([]);
+    expect((await fetch(`${shopAddress}/api/v1/nowhere`)).status).toBe(404);
+  });
+
+  test("gives examples that its own schemas allow", () => {
+    expect(shop.badExamples()).toEqual([]);
+    expect(payments.badExamples()).toEqual([]);
+  });
+
+  test("gives each operation an example of its request and of its answer, who may use it, and its problems", () => {
+    const { paths } = documents.shop as { paths: Record<string, Record<string, Record<string, never>>> };
+    for (const operation of Object.values(paths).flatMap(Object.values)) {
+      const { operationId, requestBody, responses, security, tags, summary } = operation;
+      expect({ operationId, security, tags, summary }).toEqual({
+        operationId,
+        security: expect.any(Array),
+        tags: [expect.any(String)],
+        summary: expect.any(String),
+      });
+      if (requestBody)
+        expect((requestBody as { content: Record<string, object> }).content["application/json"]).toHaveProperty("example");
+      expect(responses).toHaveProperty("401");
+      expect(responses).toHaveProperty("503");
+    }
+  });
+});
+
+describe("Every operation answers as documented when it is refused:", () => {
+  const each = (test: (operation: DocumentedOperation) => Promise<Answered | undefined>) =>
+    Promise.all(shop.operations.map(test));
+  const badly = { authorization: "Bearer nonsense" };
+
+  test("with an access token that is none", async () => {
+    await each(async ({ operationId, path }) => {
+      const answer = await shop.call(operationId, { path: nothing(path), headers: badly });
+      expect(answer).toMatchObject({ status: 401, body: { code: "UNAUTHENTICATED" } });
+      return answer;
+    });
+  });
+
+  test("without an access token, or with one that is not enough", async () => {
+    await each(async ({ operationId, path, access }) => {
+      if (access !== "customer" && access !== "staff") return undefined;
+      expect((await shop.call(operationId, { path: nothing(path) })).status).toBe(401);
+      if (access === "staff") expect((await asCustomer(operationId, { path: nothing(path) })).status).toBe(403);
+      return undefined;
+    });
+  });
+
+  test("with a query field that it does not know", async () => {
+    await each(async ({ operationId, path }) => {
+      const answer = await asStaff(operationId, { path: nothing(path), query: { nonsense: 1 } });
+      expect(answer).toMatchObject({ status: 422, body: { code: "VALIDATION_FAILED" } });
+      return answer;
+    });
+  });
+
+  test("with a path that is not encoded correctly", async () => {
+    await each(async ({ operationId, path }) => {
+      if (!path.includes("{")) return undefined;
+      const broken = Object.fromEntries(Object.keys(nothing(path)).map((name) => [name, "%zz"]));
+      const answer = await asStaff(operationId, { path: broken });
+      expect(answer).toMatchObject({ status: 400, body: { code: "MALFORMED_URL" } });
+      return answer;
+    });
+  });
+
+  test("with a body that is not JSON, not declared, or too large", async () => {
+    await each(async ({ operationId, path, method }) => {
+      if (method === "GET") return undefined;
+      const at = { path: nothing(path) };
+      const broken = await asStaff(operationId, { ...at, raw: "{" });
+      expect(broken).toMatchObject({ status: 400, body: { code: "MALFORMED_JSON" } });
+      const plain = await asStaff(operationId, { ...at, raw: "{}", headers: { "content-type": "text/plain" } });
+      expect(plain).toMatchObject({ status: 415, body: { code: "UNSUPPORTED_MEDIA_TYPE" } });
+      const large = await asStaff(operationId, { ...at, raw: JSON.stringify({ text: "x".repeat(120_000) }) });
+      expect(large).toMatchObject({ status: 413, body: { code: "BODY_TOO_LARGE" } });
+      return undefined;
+    });
+  });
+
+  test("with a body that is not of its form", async () => {
+    await each(async ({ operationId, path, hasBody }) => {
+      if (!hasBody) return undefined;
+      const headers = { "idempotency-key": newId() };
+      const answer = await asStaff(operationId, { path: nothing(path), body: { nonsense: true }, headers });
+      expect(answer).toMatchObject({ status: 422, body: { code: "VALIDATION_FAILED", errors: expect.any(Array) } });
+      return answer;
+    });
+  });
+
+  test("with what its action refuses", async () => {
+    const none = { id: "nothing" };
+    const body = (value: unknown): Sent => ({ body: value });
+    const cases: [operationId: string, code: string, call: () => Promise<Answered>][] = [
+      [
+        "register",
+        "EMAIL_TAKEN",
+        () => shop.call("register", body({ email: "ada@example.com", password: PASSWORD, name: "Ada" })),
+      ],
+      ["login", "INVALID_CREDENTIALS", () => shop.call("login", body({ email: "ada@example.com", password: "wrong" }))],
+      ["refreshTokens", "INVALID_REFRESH_TOKEN", () => shop.call("refreshTokens", body({ refreshToken: "nonsense" }))],
+      ["setAddress", "ADDRESS_NOT_FOUND", () => asCustomer("setAddress", { path: none, body: ADDRESS })],
+      ["removeAddress", "ADDRESS_NOT_FOUND", () => asCustomer("removeAddress", { path: none })],
+      ["listNotifications", "INVALID_CURSOR", () => asCustomer("listNotifications", { query: { cursor: "nonsense" } })],
+      ["searchProducts", "INVALID_CURSOR", () => shop.call("searchProducts", { query: { cursor: "nonsense" } })],
+      ["getProduct", "PRODUCT_NOT_FOUND", () => shop.call("getProduct", { path: none })],
+      ["getProductDetail", "PRODUCT_NOT_FOUND", () => shop.call("getProductDetail", { path: none })],
+      ["updateProduct", "PRODUCT_NOT_FOUND", () => asStaff("updateProduct", { path: none, body: { name: "New" } })],
+      ["archiveProduct", "PRODUCT_NOT_FOUND", () => asStaff("archiveProduct", { path: none })],
+      ["getStock", "SKU_NOT_FOUND", () => asStaff("getStock", { path: { sku: "NOTHING" } })],
+      ["getCart", "INVALID_CART_TOKEN", () => shop.call("getCart", { headers: { "x-cart-token": "nonsense" } })],
+      ["setCartItem", "SKU_NOT_FOUND", () => asCustomer("setCartItem", { path: { sku: "NOTHING" }, body: { quantity: 1 } })],
+      ["listOrders", "INVALID_CURSOR", () => asCustomer("listOrders", { query: { cursor: "nonsense" } })],
+      ["getOrder", "ORDER_NOT_FOUND", () => asCustomer("getOrder", { path: none })],
+      ["cancelOrder", "ORDER_NOT_FOUND", () => asCustomer("cancelOrder", { path: none, body: { reason: "no" } })],
+      ["getShipment", "SHIPMENT_NOT_FOUND", () => asCustomer("getShipment", { path: none })],
+      ["getPayment", "PAYMENT_NOT_FOUND", () => asCustomer("getPayment", { path: none })],
+      ["listReturns", "ORDER_NOT_FOUND", () => asCustomer("listReturns", { path: none })],
+      [
+        "requestReturn",
+        "ORDER_NOT_FOUND",
+        () => asCustomer("requestReturn", { path: none, body: { lines: [{ sku: "A", quantity: 1 }], reason: "no" } }),
+      ],
+      ["listAllOrders", "INVALID_CURSOR", () => asStaff("listAllOrders", { query: { cursor: "nonsense" } })],
+      ["refundOrder", "PAYMENT_NOT_FOUND", () => asStaff("refundOrder", { path: none, body: { reason: "no" } })],
+      [
+        "dispatchShipment",
+        "SHIPMENT_NOT_FOUND",
+        () => asStaff("dispatchShipment", { path: none, body: { carrier: "A", trackingNumber: "1" } }),
+      ],
+      ["deliverShipment", "SHIPMENT_NOT_FOUND", () => asStaff("deliverShipment", { path: none })],
+      [
+        "receiveReturn",
+        "RETURN_NOT_FOUND",
+        () => asStaff("receiveReturn", { path: none, body: { lines: [{ sku: "A", quantity: 1, restock: true }] } }),
+      ],
+      ["rejectReturn", "RETURN_NOT_FOUND", () => asStaff("rejectReturn", { path: none, body: { reason: "no" } })],
+      ["listStuckOrders", "INVALID_CURSOR", () => asStaff("listStuckOrders", { query: { stuck: true, cursor: "nonsense" } })],
+      ["getSaga", "NOT_FOUND", () => asStaff("getSaga", { path: none })],
+      ["listDeadLetters", "INVALID_CURSOR", () => asStaff("listDeadLetters", { query: { cursor: "nonsense" } })],
+      ["getDeadLetter", "DEAD_LETTER_NOT_FOUND", () => asStaff("getDeadLetter", { path: none })],
+      ["replayDeadLetter", "DEAD_LETTER_NOT_FOUND", () => asStaff("replayDeadLetter", { path: none })],
+      ["editDeadLetter", "DEAD_LETTER_NOT_FOUND", () => asStaff("editDeadLetter", { path: none, body: { data: {} } })],
+      ["discardDeadLetter", "DEAD_LETTER_NOT_FOUND", () => asStaff("discardDeadLetter", { path: none, body: { reason: "no" } })],
+    ];
+    for (const [operationId, code, call] of cases) expect([operationId, (await call()).body?.code]).toEqual([operationId, code]);
+  });
+});
+
+describe("Every operation answers as documented when it is served:", () => {
+  const price = { amount: 1_990, currency: "EUR" };
+  let productId: string;
+  let sku: string;
+
+  const newProduct = async (suffix: string) => {
+    const { body } = await shop.call("listCategories");
+    return asStaff("createProduct", {
+      body: {
+        name: `Lamp ${suffix}`,
+        brand: "Quay",
+        category: body.items[0].slug,
+        description: "A lamp.",
+        variants: [{ sku: `LAMP-${suffix}`, attributes: { size: "S" }, price }],
+        status: "published",
+      },
+    });
+  };
+  const cardToken = async (number = "4242424242424242") =>
+    (await payments.call("createCardToken", { body: { number, expMonth: 12, expYear: 2030, cvc: "123" } })).body.token as string;
+  const order = async (quantity = 1) => {
+    await asCustomer("setCartItem", { path: { sku }, body: { quantity } });
+    const body = { paymentToken: await cardToken(), shippingAddress: ADDRESS };
+    const placed = await asCustomer("placeOrder", { body, headers: { "idempotency-key": newId() } });
+    expect(placed.headers.get("location")).toBe(`/api/v1/orders/${placed.body.order.id}`);
+    return placed.body.order.id as string;
+  };
+  const status = (id: string, wanted: string) =>
+    eventually(
+      async () => {
+        const { body } = await asCustomer("getOrder", { path: { id } });
+        expect(body.status).toBe(wanted);
+      },
+      { withinMs: 30_000 },
+    );
+
+  beforeAll(async () => {
+    const created = await newProduct("1");
+    expect(created).toMatchObject({ status: 201 });
+    productId = created.body.id;
+    sku = created.body.variants[0].sku;
+    await asStaff("setStock", { path: { sku }, body: { onHand: 100 } });
+  }, 60_000);
+
+  test("sign-in and account", async () => {
+    const eve = { email: "eve@example.com", password: PASSWORD };
+    await shop.call("register", { body: { ...eve, name: "Eve" } });
+    const { refreshToken } = (await shop.call("login", { body: eve })).body;
+    const renewed = (await shop.call("refreshTokens", { body: { refreshToken } })).body;
+    expect((await shop.call("logout", { body: { refreshToken: renewed.refreshToken } })).status).toBe(204);
+    await shop.call("getSigningKeys");
+    await asCustomer("getProfile");
+    await asCustomer("updateProfile", { body: { name: "Ada L." } });
+    await asCustomer("getOverview");
+    const { id } = (await asCustomer("addAddress", { body: ADDRESS })).body;
+    await asCustomer("listAddresses");
+    await asCustomer("setAddress", { path: { id }, body: { ...ADDRESS, line2: "c/o Eve" } });
+    expect((await asCustomer("removeAddress", { path: { id } })).status).toBe(204);
+    await asCustomer("getNotificationPreferences");
+    await asCustomer("setNotificationPreferences", { body: { email: { shipping: true, account: false } } });
+    await asCustomer("listNotifications");
+  });
+
+  test("catalogue and stock", async () => {
+    await shop.call("searchProducts", { query: { q: "lamp", sort: "price", limit: 2 } });
+    await shop.call("getProduct", { path: { id: productId } });
+    await shop.call("getProductDetail", { path: { id: productId } });
+    await asStaff("updateProduct", { path: { id: productId }, body: { description: "A better lamp." } });
+    await asStaff("getStock", { path: { sku } });
+    expect(await newProduct("1")).toMatchObject({ status: 409, body: { code: "SKU_TAKEN" } });
+    const { id } = (await newProduct("2")).body;
+    expect((await asStaff("archiveProduct", { path: { id } })).status).toBe(204);
+  });
+
+  test("carts of guests and customers", async () => {
+    const first = await shop.call("setCartItem", { path: { sku }, body: { quantity: 2 } });
+    const cartToken = first.headers.get("x-cart-token") as string;
+    const guest = { headers: { "x-cart-token": cartToken } };
+    await shop.call("getCart");
+    await shop.call("getCart", guest);
+    await shop.call("removeCartItem", { path: { sku: "OTHER" }, ...guest });
+    await asCustomer("mergeCart", { body: { cartToken } });
+    expect((await asCustomer("clearCart")).status).toBe(204);
+    expect(
+      await asCustomer("placeOrder", {
+        body: { paymentToken: "t", shippingAddress: ADDRESS },
+        headers: { "idempotency-key": newId() },
+      }),
+    ).toMatchObject({
+      status: 409,
+      body: { code: "CART_EMPTY" },
+    });
+    const keyless = await asCustomer("placeOrder", { body: { paymentToken: "t", shippingAddress: ADDRESS } });
+    expect(keyless).toMatchObject({ status: 400, body: { code: "IDEMPOTENCY_KEY_REQUIRED" } });
+  });
+
+  test("an order from its cart to its return", async () => {
+    const id = await order(3);
+    await status(id, "confirmed");
+    await asCustomer("listOrders", { query: { limit: 1 } });
+    await asStaff("listAllOrders", { query: { status: "confirmed" } });
+    await asCustomer("getPayment", { path: { id } });
+    const shipment = await eventually(async () => {
+      const answer = await asCustomer("getShipment", { path: { id } });
+      expect(answer.status).toBe(200);
+      return answer.body.id as string;
+    });
+    expect(
+      await asCustomer("requestReturn", { path: { id }, body: { lines: [{ sku, quantity: 1 }], reason: "no" } }),
+    ).toMatchObject({
+      status: 409,
+      body: { code: "NOT_RETURNABLE" },
+    });
+    await asStaff("dispatchShipment", { path: { id: shipment }, body: { carrier: "DHL", trackingNumber: "JD1" } });
+    await status(id, "shipped");
+    expect(await asCustomer("cancelOrder", { path: { id }, body: { reason: "late" } })).toMatchObject({
+      status: 409,
+      body: { code: "NOT_CANCELLABLE" },
+    });
+    await asStaff("deliverShipment", { path: { id: shipment } });
+    await status(id, "delivered");
+    const ask = async () =>
+      (await asCustomer("requestReturn", { path: { id }, body: { lines: [{ sku, quantity: 1 }], reason: "broken" } })).body.return
+        .id as string;
+    const [kept, sent] = [await ask(), await ask()];
+    await asStaff("rejectReturn", { path: { id: kept }, body: { reason: "used" } });
+    await asStaff("receiveReturn", { path: { id: sent }, body: { lines: [{ sku, quantity: 1, restock: true }] } });
+    expect(await asStaff("rejectReturn", { path: { id: sent }, body: { reason: "late" } })).toMatchObject({
+      status: 409,
+      body: { code: "RETURN_CLOSED" },
+    });
+    await asCustomer("listReturns", { path: { id } });
+    await asStaff("refundOrder", { path: { id }, body: { amount: { amount: 100, currency: "EUR" }, reason: "sorry" } });
+    expect(
+      await asStaff("refundOrder", { path: { id }, body: { amount: { amount: 10 ** 7, currency: "EUR" }, reason: "all" } }),
+    ).toMatchObject({
+      status: 409,
+      body: { code: "REFUND_TOO_LARGE" },
+    });
+    await asStaff("getSaga", { path: { id } });
+    await asStaff("listStuckOrders", { query: { stuck: true } });
+    await asStaff("listPaymentFindings");
+  });
+
+  test("an order that is cancelled", async () => {
+    const id = await order();
+    expect((await asCustomer("cancelOrder", { path: { id }, body: { reason: "changed my mind" } })).status).toBe(202);
+  });
+
+  test("dead letters", async () => {
+    const orderId = newId();
+    const data = { ...orderData(orderId, [{ sku, quantity: 1 }]), paymentToken: "tok_unknown" };
+    const poisoned = newEnvelope("order.created", orderId, { ...data, lines: "poison" } as never, "2026-01-01T00:00:00.000Z");
+    await runtimeOf(broker).bus.publish([poisoned as Envelope]);
+    await eventually(async () => {
+      const { body } = await asStaff("listDeadLetters");
+      expect(body.items.map(({ service }: { service: string }) => service)).toEqual([
+        "carts",
+        "inventory",
+        "notifications",
+        "payments",
+      ]);
+    });
+    const { groups } = (await asStaff("listDeadLetterGroups")).body;
+    await asStaff("replayDeadLetterGroup", { path: { fingerprint: groups[0].fingerprint } });
+    const of = (service: string) => ({ path: { id: `${service}:${poisoned.id}` } });
+    await asStaff("getDeadLetter", of("carts"));
+    await asStaff("replayDeadLetter", of("carts"));
+    await asStaff("editDeadLetter", { ...of("inventory"), body: { data } });
+    for (const service of ["carts", "notifications", "payments"])
+      expect((await asStaff("discardDeadLetter", { ...of(service), body: { reason: "a test" } })).status).toBe(204);
+    await asStaff("getDeadLetter", of("carts"));
+  });
+
+  test("health, documents and their page", async () => {
+    for (const operationId of [
+      "getLiveness",
+      "getReadiness",
+      "getOpenApiDocument",
+      "getAsyncApiDocument",
+      "getDocsPage",
+      "getDocsStyle",
+      "getDocsScript",
+    ])
+      expect((await shop.call(operationId)).status).toBe(200);
+  });
+
+  test("the payments listener", async () => {
+    for (const operationId of ["getPaymentsLiveness", "getPaymentsReadiness", "getPaymentsDocument"])
+      expect((await payments.call(operationId)).status).toBe(200);
+    const card = { number: "4242424242424242", expMonth: 12, expYear: 2030, cvc: "123" };
+    expect((await payments.call("createCardToken", { body: { ...card, number: "4242424242424241" } })).body.code).toBe(
+      "INVALID_CARD",
+    );
+    expect((await payments.call("createCardToken", { body: { ...card, cvc: "x" } })).body.code).toBe("VALIDATION_FAILED");
+    expect((await payments.call("createCardToken", { raw: "{" })).body.code).toBe("MALFORMED_JSON");
+    expect((await payments.call("createCardToken", { raw: "x".repeat(11_000) })).body.code).toBe("BODY_TOO_LARGE");
+    expect((await payments.call("createCardToken")).body.code).toBe("UNSUPPORTED_MEDIA_TYPE");
+    expect((await payments.call("receiveProviderEvent", { path: { provider: "other" }, body: {} })).body.code).toBe(
+      "PROVIDER_NOT_FOUND",
+    );
+    expect((await payments.call("receiveProviderEvent", { path: { provider: "sandbox" }, body: {} })).body.code).toBe(
+      "INVALID_SIGNATURE",
+    );
+    const raw = JSON.stringify({ id: "evt_of_this_test", type: "something.new", data: {} });
+    const at = Math.floor(Date.now() / 1000);
+    const signature = createHmac("sha256", WEBHOOK_SECRET).update(`${at}.${raw}`).digest("hex");
+    const headers = { "x-sandbox-signature": `t=${at},v1=${signature}` };
+    expect((await payments.call("receiveProviderEvent", { path: { provider: "sandbox" }, raw, headers })).status).toBe(200);
+  });
+
+  test("a repeated question whose answer has not changed", async () => {
+    for (const { operationId, method, path } of shop.operations) {
+      if (method !== "GET" || path.includes("{") || operationId === "listStuckOrders" || operationId === "getReadiness") continue;
+      expect([operationId, (await asStaff(operationId, { headers: { "if-none-match": "*" } })).status]).toEqual([
+        operationId,
+        304,
+      ]);
+    }
+  });
+
+  test("nothing was left out: each has been seen to succeed and to be refused", () => {
+    const of = (documented: Documented) => [...documented.seen].map((entry) => entry.split(" "));
+    for (const documented of [shop, payments]) {
+      const all = documented.operations.map(({ operationId }) => operationId);
+      const succeeded = of(documented).filter(([, code]) => code?.startsWith("2"));
+      expect(all.filter((id) => !succeeded.some(([seen]) => seen === id))).toEqual([]);
+    }
+    const refused = of(shop).filter(([, code]) => code?.startsWith("4"));
+    expect(shop.operations.filter(({ operationId }) => !refused.some(([seen]) => seen === operationId))).toEqual([]);
+  });
+
+  test("a service that is away", async () => {
+    await broker.destroyService(broker.getLocalService("v1.inventory") as never);
+    const answer = await asStaff("getStock", { path: { sku } });
+    expect(answer).toMatchObject({ status: 503, body: { code: "SERVICE_UNAVAILABLE" } });
+    expect(answer.headers.get("retry-after")).not.toBeNull();
+    const detail = await shop.call("getProductDetail", { path: { id: productId } });
+    expect(detail).toMatchObject({ status: 200, body: { stock: null, degraded: ["stock"] } });
+  });
+});
+
+describe("The contracts", () => {
+  test("name for each action only codes that the service has, and leave no action out", () => {
+    for (const { name, actions, errors, refusals } of Object.values(contracts)) {
+      const codes = Object.values(refusals as Record<string, Record<string, number>>).flatMap(Object.keys);
+      expect([name, codes.filter((code) => !Object.hasOwn(errors, code))]).toEqual([name, []]);
+      expect([name, Object.keys(actions).toSorted()]).toEqual([name, Object.keys(refusals).toSorted()]);
+    }
+  });
+});
