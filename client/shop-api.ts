@@ -73,7 +73,7 @@ export type EditDeadLetterRequest = {
 export type Finding = {
   paymentId: string;
   orderId: string;
-  kind: "charge_unknown" | "charge_after_failure" | "charge_stuck" | "refund_stuck";
+  kind: "charge_unknown" | "charge_after_failure" | "charge_stuck" | "refund_stuck" | "refund_refused";
   detail: string;
   foundAt: string;
   seenAt: string;
@@ -81,6 +81,20 @@ export type Finding = {
 
 export type FindingList = {
   items: Finding[];
+};
+
+export type FollowOrderEnd = {
+  orderId: string;
+  status: OrderStatus;
+  settled: true;
+};
+
+export type FollowOrderStatus = {
+  orderId: string;
+  seq: number;
+  status: OrderStatus;
+  at: string;
+  reason?: string;
 };
 
 export type GetDeadLetterAnswer = {
@@ -388,8 +402,27 @@ export type Refund = {
   orderId: string;
   amount: Money;
   reason: string;
-  status: "pending" | "succeeded";
+  status: "pending" | "succeeded" | "refused" | "settled";
   createdAt: string;
+};
+
+export type RefundCase = {
+  id: string;
+  orderId: string;
+  amount: Money;
+  reason: string;
+  status: "pending" | "succeeded" | "refused" | "settled";
+  createdAt: string;
+  paymentId: string;
+  code: string;
+  method: "bank_transfer" | "cheque" | "cash" | "other" | null;
+  reference: string | null;
+  steps: RefundStep[];
+};
+
+export type RefundCasePage = {
+  items: RefundCase[];
+  nextCursor: string | null;
 };
 
 export type RefundOrderAnswer = {
@@ -398,6 +431,13 @@ export type RefundOrderAnswer = {
 
 export type RefundOrderRequest = {
   amount?: Money;
+  reason: string;
+};
+
+export type RefundStep = {
+  at: string;
+  action: "refused" | "retried" | "settled";
+  actor: string;
   reason: string;
 };
 
@@ -511,6 +551,12 @@ export type SetStockRequest = {
   onHand: number;
 };
 
+export type SettleRefundRequest = {
+  method: "bank_transfer" | "cheque" | "cash" | "other";
+  reference: string;
+  reason: string;
+};
+
 export type Shipment = {
   id: string;
   orderId: string;
@@ -616,8 +662,10 @@ export interface Operations {
     result: SignedIn;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "EMAIL_TAKEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "RATE_LIMITED"
       | "SERVICE_UNAVAILABLE"
@@ -633,8 +681,10 @@ export interface Operations {
     result: SignedIn;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "INTERNAL"
       | "INVALID_CREDENTIALS"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "RATE_LIMITED"
       | "SERVICE_UNAVAILABLE"
@@ -650,8 +700,10 @@ export interface Operations {
     result: Tokens;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "INTERNAL"
       | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "RATE_LIMITED"
       | "SERVICE_UNAVAILABLE"
@@ -666,7 +718,9 @@ export interface Operations {
     result: null;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "RATE_LIMITED"
       | "SERVICE_UNAVAILABLE"
@@ -677,12 +731,25 @@ export interface Operations {
   getSigningKeys: {
     args: Record<never, never>;
     result: Jwks;
-    code: "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   getProfile: {
     args: Record<never, never>;
     result: User;
-    code: "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "USER_NOT_FOUND" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED";
   };
   updateProfile: {
     args: {
@@ -691,7 +758,9 @@ export interface Operations {
     result: User;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
@@ -702,12 +771,24 @@ export interface Operations {
   getOverview: {
     args: Record<never, never>;
     result: Overview;
-    code: "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   listAddresses: {
     args: Record<never, never>;
     result: SavedAddressList;
-    code: "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   addAddress: {
     args: {
@@ -716,7 +797,9 @@ export interface Operations {
     result: SavedAddress;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "SERVICE_UNAVAILABLE"
       | "TOO_MANY_ADDRESSES"
@@ -734,7 +817,9 @@ export interface Operations {
     code:
       | "ADDRESS_NOT_FOUND"
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "SERVICE_UNAVAILABLE"
@@ -750,7 +835,9 @@ export interface Operations {
     code:
       | "ADDRESS_NOT_FOUND"
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "SERVICE_UNAVAILABLE"
@@ -766,12 +853,25 @@ export interface Operations {
       cursor?: string;
     };
     result: NotificationPage;
-    code: "INTERNAL" | "INVALID_CURSOR" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_CURSOR"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   getNotificationPreferences: {
     args: Record<never, never>;
     result: Preferences;
-    code: "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   setNotificationPreferences: {
     args: {
@@ -780,7 +880,9 @@ export interface Operations {
     result: Preferences;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
@@ -807,7 +909,14 @@ export interface Operations {
       cursor?: string;
     };
     result: SearchResult;
-    code: "INTERNAL" | "INVALID_CURSOR" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_CURSOR"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   createProduct: {
     args: {
@@ -817,8 +926,10 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "CATEGORY_NOT_FOUND"
+      | "DEADLINE_EXCEEDED"
       | "FORBIDDEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MIXED_CURRENCIES"
       | "SERVICE_UNAVAILABLE"
@@ -833,7 +944,15 @@ export interface Operations {
       id: string;
     };
     result: Product;
-    code: "INTERNAL" | "MALFORMED_URL" | "PRODUCT_NOT_FOUND" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_URL"
+      | "PRODUCT_NOT_FOUND"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   updateProduct: {
     args: {
@@ -844,8 +963,10 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "CATEGORY_NOT_FOUND"
+      | "DEADLINE_EXCEEDED"
       | "FORBIDDEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "MIXED_CURRENCIES"
@@ -865,8 +986,10 @@ export interface Operations {
     result: null;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "FORBIDDEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "PRODUCT_NOT_FOUND"
@@ -880,12 +1003,26 @@ export interface Operations {
       id: string;
     };
     result: ProductDetail;
-    code: "INTERNAL" | "MALFORMED_URL" | "PRODUCT_NOT_FOUND" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_URL"
+      | "PRODUCT_NOT_FOUND"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   listCategories: {
     args: Record<never, never>;
     result: CategoryList;
-    code: "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   getStock: {
     args: {
@@ -893,8 +1030,10 @@ export interface Operations {
     };
     result: Stock;
     code:
+      | "DEADLINE_EXCEEDED"
       | "FORBIDDEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_URL"
       | "SERVICE_UNAVAILABLE"
       | "SKU_NOT_FOUND"
@@ -909,8 +1048,10 @@ export interface Operations {
     result: Stock;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "FORBIDDEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "SERVICE_UNAVAILABLE"
@@ -922,15 +1063,24 @@ export interface Operations {
   getCart: {
     args: Record<never, never>;
     result: Cart;
-    code: "INTERNAL" | "INVALID_CART_TOKEN" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_CART_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   clearCart: {
     args: Record<never, never>;
     result: null;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "INTERNAL"
       | "INVALID_CART_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
@@ -946,8 +1096,10 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "CART_FULL"
+      | "DEADLINE_EXCEEDED"
       | "INTERNAL"
       | "INVALID_CART_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "NOT_SELLABLE"
@@ -964,8 +1116,10 @@ export interface Operations {
     result: Cart;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "INTERNAL"
       | "INVALID_CART_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "SERVICE_UNAVAILABLE"
@@ -981,7 +1135,9 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "CART_FULL"
+      | "DEADLINE_EXCEEDED"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
@@ -998,9 +1154,11 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "CART_EMPTY"
+      | "DEADLINE_EXCEEDED"
       | "IDEMPOTENCY_KEY_REQUIRED"
       | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "NOT_SELLABLE"
       | "SERVICE_UNAVAILABLE"
@@ -1017,14 +1175,59 @@ export interface Operations {
       cursor?: string;
     };
     result: OrderPage;
-    code: "INTERNAL" | "INVALID_CURSOR" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_CURSOR"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   getOrder: {
     args: {
       id: string;
     };
     result: Order;
-    code: "INTERNAL" | "MALFORMED_URL" | "ORDER_NOT_FOUND" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_URL"
+      | "ORDER_NOT_FOUND"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
+  };
+  followOrder: {
+    args: {
+      id: string;
+      lastEventId?: number;
+    };
+    result:
+      | { id: string | undefined; event: "status"; data: FollowOrderStatus }
+      | { id: string | undefined; event: "end"; data: FollowOrderEnd };
+    code:
+      | "CART_EMPTY"
+      | "DEADLINE_EXCEEDED"
+      | "IDEMPOTENCY_KEY_REUSED"
+      | "INTERNAL"
+      | "INVALID_CURSOR"
+      | "INVALID_LAST_EVENT_ID"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_URL"
+      | "NOT_CANCELLABLE"
+      | "NOT_RETURNABLE"
+      | "NOT_SELLABLE"
+      | "ORDER_NOT_FOUND"
+      | "RETURN_CLOSED"
+      | "RETURN_NOT_FOUND"
+      | "RETURN_TOO_LARGE"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_STREAMS"
+      | "TOTAL_CHANGED"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   cancelOrder: {
     args: {
@@ -1034,7 +1237,9 @@ export interface Operations {
     result: PlaceOrderAnswer;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "NOT_CANCELLABLE"
@@ -1049,14 +1254,30 @@ export interface Operations {
       id: string;
     };
     result: Shipment;
-    code: "INTERNAL" | "MALFORMED_URL" | "SERVICE_UNAVAILABLE" | "SHIPMENT_NOT_FOUND" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_URL"
+      | "SERVICE_UNAVAILABLE"
+      | "SHIPMENT_NOT_FOUND"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   getPayment: {
     args: {
       id: string;
     };
     result: Payment;
-    code: "INTERNAL" | "MALFORMED_URL" | "PAYMENT_NOT_FOUND" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_URL"
+      | "PAYMENT_NOT_FOUND"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   requestReturn: {
     args: {
@@ -1068,8 +1289,10 @@ export interface Operations {
     result: RequestReturnAnswer;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "NOT_RETURNABLE"
@@ -1085,7 +1308,15 @@ export interface Operations {
       id: string;
     };
     result: ReturnList;
-    code: "INTERNAL" | "MALFORMED_URL" | "ORDER_NOT_FOUND" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_URL"
+      | "ORDER_NOT_FOUND"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   listAllOrders: {
     args: {
@@ -1097,7 +1328,15 @@ export interface Operations {
       cursor?: string;
     };
     result: OrderPage;
-    code: "FORBIDDEN" | "INTERNAL" | "INVALID_CURSOR" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "FORBIDDEN"
+      | "INTERNAL"
+      | "INVALID_CURSOR"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   dispatchShipment: {
     args: {
@@ -1107,9 +1346,11 @@ export interface Operations {
     result: Shipment;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "FORBIDDEN"
       | "ILLEGAL_TRANSITION"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "SERVICE_UNAVAILABLE"
@@ -1125,9 +1366,11 @@ export interface Operations {
     result: Shipment;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "FORBIDDEN"
       | "ILLEGAL_TRANSITION"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "SERVICE_UNAVAILABLE"
@@ -1146,9 +1389,11 @@ export interface Operations {
     result: RefundOrderAnswer;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "FORBIDDEN"
       | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "NOT_REFUNDABLE"
@@ -1167,8 +1412,10 @@ export interface Operations {
     result: RequestReturnAnswer;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "FORBIDDEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "RETURN_CLOSED"
@@ -1187,8 +1434,10 @@ export interface Operations {
     result: RequestReturnAnswer;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "FORBIDDEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "RETURN_CLOSED"
@@ -1201,7 +1450,104 @@ export interface Operations {
   listPaymentFindings: {
     args: Record<never, never>;
     result: FindingList;
-    code: "FORBIDDEN" | "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "FORBIDDEN"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
+  };
+  listRefusedRefunds: {
+    args: {
+      /** Only those in this status */
+      status?: "refused" | "settled";
+      /** How many at most */
+      limit?: number;
+      /** `nextCursor` of the page before */
+      cursor?: string;
+    };
+    result: RefundCasePage;
+    code:
+      | "CARD_NOT_SUPPORTED"
+      | "DEADLINE_EXCEEDED"
+      | "FORBIDDEN"
+      | "IDEMPOTENCY_KEY_REUSED"
+      | "INTERNAL"
+      | "INVALID_CARD"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_SIGNATURE"
+      | "NOT_CAPTURED_YET"
+      | "NOT_REFUNDABLE"
+      | "PAYMENT_NOT_FOUND"
+      | "PROVIDER_NOT_FOUND"
+      | "REFUND_NOT_FOUND"
+      | "REFUND_NOT_REFUSED"
+      | "REFUND_TOO_LARGE"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
+  };
+  retryRefund: {
+    args: {
+      id: string;
+      body: CancelOrderRequest;
+    };
+    result: RefundOrderAnswer;
+    code:
+      | "BODY_TOO_LARGE"
+      | "CARD_NOT_SUPPORTED"
+      | "DEADLINE_EXCEEDED"
+      | "FORBIDDEN"
+      | "IDEMPOTENCY_KEY_REUSED"
+      | "INTERNAL"
+      | "INVALID_CARD"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_SIGNATURE"
+      | "MALFORMED_JSON"
+      | "MALFORMED_URL"
+      | "NOT_CAPTURED_YET"
+      | "NOT_REFUNDABLE"
+      | "PAYMENT_NOT_FOUND"
+      | "PROVIDER_NOT_FOUND"
+      | "REFUND_NOT_FOUND"
+      | "REFUND_NOT_REFUSED"
+      | "REFUND_TOO_LARGE"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "VALIDATION_FAILED";
+  };
+  settleRefund: {
+    args: {
+      id: string;
+      body: SettleRefundRequest;
+    };
+    result: RefundOrderAnswer;
+    code:
+      | "BODY_TOO_LARGE"
+      | "CARD_NOT_SUPPORTED"
+      | "DEADLINE_EXCEEDED"
+      | "FORBIDDEN"
+      | "IDEMPOTENCY_KEY_REUSED"
+      | "INTERNAL"
+      | "INVALID_CARD"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_SIGNATURE"
+      | "MALFORMED_JSON"
+      | "MALFORMED_URL"
+      | "NOT_CAPTURED_YET"
+      | "NOT_REFUNDABLE"
+      | "PAYMENT_NOT_FOUND"
+      | "PROVIDER_NOT_FOUND"
+      | "REFUND_NOT_FOUND"
+      | "REFUND_NOT_REFUSED"
+      | "REFUND_TOO_LARGE"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "VALIDATION_FAILED";
   };
   listStuckOrders: {
     args: {
@@ -1215,7 +1561,15 @@ export interface Operations {
       cursor?: string;
     };
     result: StuckOrderPage;
-    code: "FORBIDDEN" | "INTERNAL" | "INVALID_CURSOR" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "FORBIDDEN"
+      | "INTERNAL"
+      | "INVALID_CURSOR"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   getSaga: {
     args: {
@@ -1223,8 +1577,10 @@ export interface Operations {
     };
     result: GetSagaAnswer;
     code:
+      | "DEADLINE_EXCEEDED"
       | "FORBIDDEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_URL"
       | "NOT_FOUND"
       | "SERVICE_UNAVAILABLE"
@@ -1243,12 +1599,27 @@ export interface Operations {
       cursor?: string;
     };
     result: ListDeadLettersAnswer;
-    code: "FORBIDDEN" | "INTERNAL" | "INVALID_CURSOR" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "FORBIDDEN"
+      | "INTERNAL"
+      | "INVALID_CURSOR"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   listDeadLetterGroups: {
     args: Record<never, never>;
     result: ListDeadLetterGroupsAnswer;
-    code: "FORBIDDEN" | "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "FORBIDDEN"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   replayDeadLetterGroup: {
     args: {
@@ -1257,8 +1628,10 @@ export interface Operations {
     result: ReplayDeadLetterGroupAnswer;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "FORBIDDEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "SERVICE_UNAVAILABLE"
@@ -1272,9 +1645,11 @@ export interface Operations {
     };
     result: GetDeadLetterAnswer;
     code:
+      | "DEADLINE_EXCEEDED"
       | "DEAD_LETTER_NOT_FOUND"
       | "FORBIDDEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_URL"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
@@ -1288,9 +1663,11 @@ export interface Operations {
     result: ReplayDeadLetterGroupOutcome;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "DEAD_LETTER_NOT_FOUND"
       | "FORBIDDEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "SERVICE_UNAVAILABLE"
@@ -1306,9 +1683,11 @@ export interface Operations {
     result: null;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "DEAD_LETTER_NOT_FOUND"
       | "FORBIDDEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "SERVICE_UNAVAILABLE"
@@ -1323,9 +1702,11 @@ export interface Operations {
     result: ReplayDeadLetterGroupOutcome;
     code:
       | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
       | "DEAD_LETTER_NOT_FOUND"
       | "FORBIDDEN"
       | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_URL"
       | "SERVICE_UNAVAILABLE"
@@ -1336,37 +1717,79 @@ export interface Operations {
   getLiveness: {
     args: Record<never, never>;
     result: GetLivenessAnswer;
-    code: "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   getReadiness: {
     args: Record<never, never>;
     result: GetReadinessAnswer;
-    code: "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   getOpenApiDocument: {
     args: Record<never, never>;
     result: Record<string, unknown>;
-    code: "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   getAsyncApiDocument: {
     args: Record<never, never>;
     result: Record<string, unknown>;
-    code: "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   getDocsPage: {
     args: Record<never, never>;
     result: string;
-    code: "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   getDocsStyle: {
     args: Record<never, never>;
     result: string;
-    code: "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   getDocsScript: {
     args: Record<never, never>;
     result: string;
-    code: "INTERNAL" | "SERVICE_UNAVAILABLE" | "UNAUTHENTICATED" | "VALIDATION_FAILED";
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "VALIDATION_FAILED";
   };
   createCardToken: {
     args: {
@@ -1763,6 +2186,16 @@ export const operations = {
     idempotent: true,
     streams: false,
   },
+  followOrder: {
+    id: "followOrder",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/orders/{id}/events",
+    query: ["lastEventId"],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: true,
+  },
   cancelOrder: {
     id: "cancelOrder",
     server: "shop",
@@ -1878,6 +2311,36 @@ export const operations = {
     server: "shop",
     method: "GET",
     path: "/api/v1/admin/payments/findings",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  listRefusedRefunds: {
+    id: "listRefusedRefunds",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/admin/refunds",
+    query: ["status", "limit", "cursor"],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  retryRefund: {
+    id: "retryRefund",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/admin/refunds/{id}/retry",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  settleRefund: {
+    id: "settleRefund",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/admin/refunds/{id}/settle",
     query: [],
     idempotencyKey: false,
     idempotent: true,
@@ -2101,19 +2564,19 @@ export abstract class ShopApi {
   protected abstract stream(operation: Operation, args?: OperationArgs, options?: RequestOptions): AsyncGenerator<ServerEvent>;
 
   /** Opens an account and signs in.
-   * Problems: BODY_TOO_LARGE, EMAIL_TAKEN, INTERNAL, MALFORMED_JSON, RATE_LIMITED, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EMAIL_TAKEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, RATE_LIMITED, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   register(args: Operations["register"]["args"], options?: RequestOptions): Promise<Operations["register"]["result"]> {
     return this.send(operations.register, args, options) as never;
   }
 
   /** Signs in.
-   * Problems: BODY_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, MALFORMED_JSON, RATE_LIMITED, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_CREDENTIALS, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, RATE_LIMITED, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   login(args: Operations["login"]["args"], options?: RequestOptions): Promise<Operations["login"]["result"]> {
     return this.send(operations.login, args, options) as never;
   }
 
   /** Changes a refresh token for new tokens.
-   * Problems: BODY_TOO_LARGE, INTERNAL, INVALID_REFRESH_TOKEN, MALFORMED_JSON, RATE_LIMITED, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, RATE_LIMITED, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   refreshTokens(
     args: Operations["refreshTokens"]["args"],
     options?: RequestOptions,
@@ -2122,13 +2585,13 @@ export abstract class ShopApi {
   }
 
   /** Ends the session of a refresh token.
-   * Problems: BODY_TOO_LARGE, INTERNAL, MALFORMED_JSON, RATE_LIMITED, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, RATE_LIMITED, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   logout(args: Operations["logout"]["args"], options?: RequestOptions): Promise<Operations["logout"]["result"]> {
     return this.send(operations.logout, args, options) as never;
   }
 
   /** The public keys that access tokens are signed with.
-   * Problems: INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getSigningKeys(
     args?: Operations["getSigningKeys"]["args"],
     options?: RequestOptions,
@@ -2137,13 +2600,13 @@ export abstract class ShopApi {
   }
 
   /** The caller's account.
-   * Problems: INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, USER_NOT_FOUND, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, USER_NOT_FOUND, VALIDATION_FAILED */
   getProfile(args?: Operations["getProfile"]["args"], options?: RequestOptions): Promise<Operations["getProfile"]["result"]> {
     return this.send(operations.getProfile, args, options) as never;
   }
 
   /** Changes the caller's account.
-   * Problems: BODY_TOO_LARGE, INTERNAL, MALFORMED_JSON, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, USER_NOT_FOUND, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, USER_NOT_FOUND, VALIDATION_FAILED */
   updateProfile(
     args: Operations["updateProfile"]["args"],
     options?: RequestOptions,
@@ -2152,13 +2615,13 @@ export abstract class ShopApi {
   }
 
   /** Profile, cart and last orders in one answer; a part that cannot be had is null and named.
-   * Problems: INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getOverview(args?: Operations["getOverview"]["args"], options?: RequestOptions): Promise<Operations["getOverview"]["result"]> {
     return this.send(operations.getOverview, args, options) as never;
   }
 
   /** The caller's addresses.
-   * Problems: INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   listAddresses(
     args?: Operations["listAddresses"]["args"],
     options?: RequestOptions,
@@ -2167,19 +2630,19 @@ export abstract class ShopApi {
   }
 
   /** Adds an address.
-   * Problems: BODY_TOO_LARGE, INTERNAL, MALFORMED_JSON, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, USER_NOT_FOUND, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, USER_NOT_FOUND, VALIDATION_FAILED */
   addAddress(args: Operations["addAddress"]["args"], options?: RequestOptions): Promise<Operations["addAddress"]["result"]> {
     return this.send(operations.addAddress, args, options) as never;
   }
 
   /** Replaces an address.
-   * Problems: ADDRESS_NOT_FOUND, BODY_TOO_LARGE, INTERNAL, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: ADDRESS_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   setAddress(args: Operations["setAddress"]["args"], options?: RequestOptions): Promise<Operations["setAddress"]["result"]> {
     return this.send(operations.setAddress, args, options) as never;
   }
 
   /** Removes an address.
-   * Problems: ADDRESS_NOT_FOUND, BODY_TOO_LARGE, INTERNAL, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: ADDRESS_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   removeAddress(
     args: Operations["removeAddress"]["args"],
     options?: RequestOptions,
@@ -2188,7 +2651,7 @@ export abstract class ShopApi {
   }
 
   /** The messages that the shop has sent to the caller, newest first.
-   * Problems: INTERNAL, INVALID_CURSOR, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   listNotifications(
     args?: Operations["listNotifications"]["args"],
     options?: RequestOptions,
@@ -2197,7 +2660,7 @@ export abstract class ShopApi {
   }
 
   /** Which messages the caller wants.
-   * Problems: INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getNotificationPreferences(
     args?: Operations["getNotificationPreferences"]["args"],
     options?: RequestOptions,
@@ -2206,7 +2669,7 @@ export abstract class ShopApi {
   }
 
   /** Says which messages the caller wants.
-   * Problems: BODY_TOO_LARGE, INTERNAL, MALFORMED_JSON, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   setNotificationPreferences(
     args: Operations["setNotificationPreferences"]["args"],
     options?: RequestOptions,
@@ -2215,7 +2678,7 @@ export abstract class ShopApi {
   }
 
   /** Searches the catalogue.
-   * Problems: INTERNAL, INVALID_CURSOR, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   searchProducts(
     args?: Operations["searchProducts"]["args"],
     options?: RequestOptions,
@@ -2224,7 +2687,7 @@ export abstract class ShopApi {
   }
 
   /** Adds a product.
-   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, FORBIDDEN, INTERNAL, MALFORMED_JSON, MIXED_CURRENCIES, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MIXED_CURRENCIES, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   createProduct(
     args: Operations["createProduct"]["args"],
     options?: RequestOptions,
@@ -2233,13 +2696,13 @@ export abstract class ShopApi {
   }
 
   /** A product; staff see drafts and archived ones too.
-   * Problems: INTERNAL, MALFORMED_URL, PRODUCT_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, PRODUCT_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getProduct(args: Operations["getProduct"]["args"], options?: RequestOptions): Promise<Operations["getProduct"]["result"]> {
     return this.send(operations.getProduct, args, options) as never;
   }
 
   /** Changes a product.
-   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, FORBIDDEN, INTERNAL, MALFORMED_JSON, MALFORMED_URL, MIXED_CURRENCIES, PRODUCT_NOT_FOUND, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED, VERSION_CONFLICT */
+   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, MIXED_CURRENCIES, PRODUCT_NOT_FOUND, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED, VERSION_CONFLICT */
   updateProduct(
     args: Operations["updateProduct"]["args"],
     options?: RequestOptions,
@@ -2248,7 +2711,7 @@ export abstract class ShopApi {
   }
 
   /** Archives a product.
-   * Problems: BODY_TOO_LARGE, FORBIDDEN, INTERNAL, MALFORMED_JSON, MALFORMED_URL, PRODUCT_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, PRODUCT_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   archiveProduct(
     args: Operations["archiveProduct"]["args"],
     options?: RequestOptions,
@@ -2257,7 +2720,7 @@ export abstract class ShopApi {
   }
 
   /** A product with its stock and related ones; a part that cannot be had is null and named.
-   * Problems: INTERNAL, MALFORMED_URL, PRODUCT_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, PRODUCT_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getProductDetail(
     args: Operations["getProductDetail"]["args"],
     options?: RequestOptions,
@@ -2266,7 +2729,7 @@ export abstract class ShopApi {
   }
 
   /** The tree of categories.
-   * Problems: INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   listCategories(
     args?: Operations["listCategories"]["args"],
     options?: RequestOptions,
@@ -2275,37 +2738,37 @@ export abstract class ShopApi {
   }
 
   /** The stock of a SKU.
-   * Problems: FORBIDDEN, INTERNAL, MALFORMED_URL, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, UNAUTHENTICATED, VALIDATION_FAILED */
   getStock(args: Operations["getStock"]["args"], options?: RequestOptions): Promise<Operations["getStock"]["result"]> {
     return this.send(operations.getStock, args, options) as never;
   }
 
   /** Sets what a stock-take has counted.
-   * Problems: BODY_TOO_LARGE, FORBIDDEN, INTERNAL, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, STOCK_BELOW_RESERVED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, STOCK_BELOW_RESERVED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   setStock(args: Operations["setStock"]["args"], options?: RequestOptions): Promise<Operations["setStock"]["result"]> {
     return this.send(operations.setStock, args, options) as never;
   }
 
   /** The cart with current prices and totals.
-   * Problems: INTERNAL, INVALID_CART_TOKEN, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getCart(args?: Operations["getCart"]["args"], options?: RequestOptions): Promise<Operations["getCart"]["result"]> {
     return this.send(operations.getCart, args, options) as never;
   }
 
   /** Empties the cart.
-   * Problems: BODY_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, MALFORMED_JSON, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   clearCart(args?: Operations["clearCart"]["args"], options?: RequestOptions): Promise<Operations["clearCart"]["result"]> {
     return this.send(operations.clearCart, args, options) as never;
   }
 
   /** Puts a quantity of a SKU into the cart; a guest's first write answers the cart's token.
-   * Problems: BODY_TOO_LARGE, CART_FULL, INTERNAL, INVALID_CART_TOKEN, MALFORMED_JSON, MALFORMED_URL, NOT_SELLABLE, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, NOT_SELLABLE, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   setCartItem(args: Operations["setCartItem"]["args"], options?: RequestOptions): Promise<Operations["setCartItem"]["result"]> {
     return this.send(operations.setCartItem, args, options) as never;
   }
 
   /** Takes a SKU out of the cart.
-   * Problems: BODY_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   removeCartItem(
     args: Operations["removeCartItem"]["args"],
     options?: RequestOptions,
@@ -2314,49 +2777,58 @@ export abstract class ShopApi {
   }
 
   /** Moves a guest's cart into the caller's.
-   * Problems: BODY_TOO_LARGE, CART_FULL, INTERNAL, MALFORMED_JSON, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   mergeCart(args: Operations["mergeCart"]["args"], options?: RequestOptions): Promise<Operations["mergeCart"]["result"]> {
     return this.send(operations.mergeCart, args, options) as never;
   }
 
   /** Places the caller's cart as an order. The same Idempotency-Key and body answer the same order.
-   * Problems: BODY_TOO_LARGE, CART_EMPTY, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED, INTERNAL, MALFORMED_JSON, NOT_SELLABLE, SERVICE_UNAVAILABLE, TOTAL_CHANGED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_EMPTY, DEADLINE_EXCEEDED, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, NOT_SELLABLE, SERVICE_UNAVAILABLE, TOTAL_CHANGED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   placeOrder(args: Operations["placeOrder"]["args"], options?: RequestOptions): Promise<Operations["placeOrder"]["result"]> {
     return this.send(operations.placeOrder, args, options) as never;
   }
 
   /** The caller's orders, newest first.
-   * Problems: INTERNAL, INVALID_CURSOR, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   listOrders(args?: Operations["listOrders"]["args"], options?: RequestOptions): Promise<Operations["listOrders"]["result"]> {
     return this.send(operations.listOrders, args, options) as never;
   }
 
   /** An order, to its owner and to staff.
-   * Problems: INTERNAL, MALFORMED_URL, ORDER_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, ORDER_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getOrder(args: Operations["getOrder"]["args"], options?: RequestOptions): Promise<Operations["getOrder"]["result"]> {
     return this.send(operations.getOrder, args, options) as never;
   }
 
+  /** The steps of an order as they happen, to its owner and to staff; ends when the order is settled.
+   * Problems: CART_EMPTY, DEADLINE_EXCEEDED, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CURSOR, INVALID_LAST_EVENT_ID, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, NOT_CANCELLABLE, NOT_RETURNABLE, NOT_SELLABLE, ORDER_NOT_FOUND, RETURN_CLOSED, RETURN_NOT_FOUND, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, TOO_MANY_STREAMS, TOTAL_CHANGED, UNAUTHENTICATED, VALIDATION_FAILED */
+  followOrder(
+    args: Operations["followOrder"]["args"],
+    options?: RequestOptions,
+  ): AsyncGenerator<Operations["followOrder"]["result"]> {
+    return this.stream(operations.followOrder, args, options) as never;
+  }
+
   /** Asks for the cancellation of an order.
-   * Problems: BODY_TOO_LARGE, INTERNAL, MALFORMED_JSON, MALFORMED_URL, NOT_CANCELLABLE, ORDER_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, NOT_CANCELLABLE, ORDER_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   cancelOrder(args: Operations["cancelOrder"]["args"], options?: RequestOptions): Promise<Operations["cancelOrder"]["result"]> {
     return this.send(operations.cancelOrder, args, options) as never;
   }
 
   /** The shipment of an order, to its owner and to staff.
-   * Problems: INTERNAL, MALFORMED_URL, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, VALIDATION_FAILED */
   getShipment(args: Operations["getShipment"]["args"], options?: RequestOptions): Promise<Operations["getShipment"]["result"]> {
     return this.send(operations.getShipment, args, options) as never;
   }
 
   /** The payment of an order, to its owner and to staff.
-   * Problems: INTERNAL, MALFORMED_URL, PAYMENT_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, PAYMENT_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getPayment(args: Operations["getPayment"]["args"], options?: RequestOptions): Promise<Operations["getPayment"]["result"]> {
     return this.send(operations.getPayment, args, options) as never;
   }
 
   /** Announces that something of a shipped order will be sent back.
-   * Problems: BODY_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, MALFORMED_JSON, MALFORMED_URL, NOT_RETURNABLE, ORDER_NOT_FOUND, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, NOT_RETURNABLE, ORDER_NOT_FOUND, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   requestReturn(
     args: Operations["requestReturn"]["args"],
     options?: RequestOptions,
@@ -2365,13 +2837,13 @@ export abstract class ShopApi {
   }
 
   /** The returns of an order, to its owner and to staff.
-   * Problems: INTERNAL, MALFORMED_URL, ORDER_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, ORDER_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   listReturns(args: Operations["listReturns"]["args"], options?: RequestOptions): Promise<Operations["listReturns"]["result"]> {
     return this.send(operations.listReturns, args, options) as never;
   }
 
   /** Every customer's orders, newest first.
-   * Problems: FORBIDDEN, INTERNAL, INVALID_CURSOR, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   listAllOrders(
     args?: Operations["listAllOrders"]["args"],
     options?: RequestOptions,
@@ -2380,7 +2852,7 @@ export abstract class ShopApi {
   }
 
   /** Records that the carrier has taken the parcel.
-   * Problems: BODY_TOO_LARGE, FORBIDDEN, ILLEGAL_TRANSITION, INTERNAL, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, ILLEGAL_TRANSITION, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   dispatchShipment(
     args: Operations["dispatchShipment"]["args"],
     options?: RequestOptions,
@@ -2389,7 +2861,7 @@ export abstract class ShopApi {
   }
 
   /** Records that the parcel has arrived.
-   * Problems: BODY_TOO_LARGE, FORBIDDEN, ILLEGAL_TRANSITION, INTERNAL, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, ILLEGAL_TRANSITION, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   deliverShipment(
     args: Operations["deliverShipment"]["args"],
     options?: RequestOptions,
@@ -2398,13 +2870,13 @@ export abstract class ShopApi {
   }
 
   /** Pays back an amount, or all that is left of an order's payment.
-   * Problems: BODY_TOO_LARGE, FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INTERNAL, MALFORMED_JSON, MALFORMED_URL, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, REFUND_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, REFUND_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   refundOrder(args: Operations["refundOrder"]["args"], options?: RequestOptions): Promise<Operations["refundOrder"]["result"]> {
     return this.send(operations.refundOrder, args, options) as never;
   }
 
   /** Records what has arrived of a return, and what goes back on the shelf.
-   * Problems: BODY_TOO_LARGE, FORBIDDEN, INTERNAL, MALFORMED_JSON, MALFORMED_URL, RETURN_CLOSED, RETURN_NOT_FOUND, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, RETURN_CLOSED, RETURN_NOT_FOUND, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   receiveReturn(
     args: Operations["receiveReturn"]["args"],
     options?: RequestOptions,
@@ -2413,7 +2885,7 @@ export abstract class ShopApi {
   }
 
   /** Refuses a return that was requested.
-   * Problems: BODY_TOO_LARGE, FORBIDDEN, INTERNAL, MALFORMED_JSON, MALFORMED_URL, RETURN_CLOSED, RETURN_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, RETURN_CLOSED, RETURN_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   rejectReturn(
     args: Operations["rejectReturn"]["args"],
     options?: RequestOptions,
@@ -2422,7 +2894,7 @@ export abstract class ShopApi {
   }
 
   /** What the shop's books and the payment provider's do not agree on.
-   * Problems: FORBIDDEN, INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   listPaymentFindings(
     args?: Operations["listPaymentFindings"]["args"],
     options?: RequestOptions,
@@ -2430,8 +2902,32 @@ export abstract class ShopApi {
     return this.send(operations.listPaymentFindings, args, options) as never;
   }
 
+  /** Refunds that the payment provider has refused, oldest first, with what was done about them.
+   * Problems: CARD_NOT_SUPPORTED, DEADLINE_EXCEEDED, FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CARD, INVALID_REQUEST_TIMEOUT, INVALID_SIGNATURE, NOT_CAPTURED_YET, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, PROVIDER_NOT_FOUND, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REFUND_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+  listRefusedRefunds(
+    args?: Operations["listRefusedRefunds"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["listRefusedRefunds"]["result"]> {
+    return this.send(operations.listRefusedRefunds, args, options) as never;
+  }
+
+  /** Asks the payment provider once more for a refund that it has refused.
+   * Problems: BODY_TOO_LARGE, CARD_NOT_SUPPORTED, DEADLINE_EXCEEDED, FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CARD, INVALID_REQUEST_TIMEOUT, INVALID_SIGNATURE, MALFORMED_JSON, MALFORMED_URL, NOT_CAPTURED_YET, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, PROVIDER_NOT_FOUND, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REFUND_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+  retryRefund(args: Operations["retryRefund"]["args"], options?: RequestOptions): Promise<Operations["retryRefund"]["result"]> {
+    return this.send(operations.retryRefund, args, options) as never;
+  }
+
+  /** Records that a refused refund was paid back by other means.
+   * Problems: BODY_TOO_LARGE, CARD_NOT_SUPPORTED, DEADLINE_EXCEEDED, FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CARD, INVALID_REQUEST_TIMEOUT, INVALID_SIGNATURE, MALFORMED_JSON, MALFORMED_URL, NOT_CAPTURED_YET, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, PROVIDER_NOT_FOUND, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REFUND_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+  settleRefund(
+    args: Operations["settleRefund"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["settleRefund"]["result"]> {
+    return this.send(operations.settleRefund, args, options) as never;
+  }
+
   /** Orders that have been neither confirmed nor cancelled for too long, oldest first.
-   * Problems: FORBIDDEN, INTERNAL, INVALID_CURSOR, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   listStuckOrders(
     args: Operations["listStuckOrders"]["args"],
     options?: RequestOptions,
@@ -2440,13 +2936,13 @@ export abstract class ShopApi {
   }
 
   /** Every step of an order's saga over all services, in the order of time; services that do not answer are named.
-   * Problems: FORBIDDEN, INTERNAL, MALFORMED_URL, NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getSaga(args: Operations["getSaga"]["args"], options?: RequestOptions): Promise<Operations["getSaga"]["result"]> {
     return this.send(operations.getSaga, args, options) as never;
   }
 
   /** The dead letters of all services, oldest event first; services that do not answer are named.
-   * Problems: FORBIDDEN, INTERNAL, INVALID_CURSOR, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   listDeadLetters(
     args?: Operations["listDeadLetters"]["args"],
     options?: RequestOptions,
@@ -2455,7 +2951,7 @@ export abstract class ShopApi {
   }
 
   /** The dead letters by what has gone wrong, most frequent first.
-   * Problems: FORBIDDEN, INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   listDeadLetterGroups(
     args?: Operations["listDeadLetterGroups"]["args"],
     options?: RequestOptions,
@@ -2464,7 +2960,7 @@ export abstract class ShopApi {
   }
 
   /** Hands all dead letters of a group to their handlers again; a repeat goes on where time has run out.
-   * Problems: BODY_TOO_LARGE, FORBIDDEN, INTERNAL, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   replayDeadLetterGroup(
     args: Operations["replayDeadLetterGroup"]["args"],
     options?: RequestOptions,
@@ -2473,7 +2969,7 @@ export abstract class ShopApi {
   }
 
   /** A dead letter with its payload and what operators have done with it, also after it was settled.
-   * Problems: DEAD_LETTER_NOT_FOUND, FORBIDDEN, INTERNAL, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getDeadLetter(
     args: Operations["getDeadLetter"]["args"],
     options?: RequestOptions,
@@ -2482,7 +2978,7 @@ export abstract class ShopApi {
   }
 
   /** Replaces a dead letter's payload by one that its event allows, and replays it.
-   * Problems: BODY_TOO_LARGE, DEAD_LETTER_NOT_FOUND, FORBIDDEN, INTERNAL, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   editDeadLetter(
     args: Operations["editDeadLetter"]["args"],
     options?: RequestOptions,
@@ -2491,7 +2987,7 @@ export abstract class ShopApi {
   }
 
   /** Decides that an event shall have no effect in its service.
-   * Problems: BODY_TOO_LARGE, DEAD_LETTER_NOT_FOUND, FORBIDDEN, INTERNAL, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   discardDeadLetter(
     args: Operations["discardDeadLetter"]["args"],
     options?: RequestOptions,
@@ -2500,7 +2996,7 @@ export abstract class ShopApi {
   }
 
   /** Hands a dead letter to its handler again.
-   * Problems: BODY_TOO_LARGE, DEAD_LETTER_NOT_FOUND, FORBIDDEN, INTERNAL, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
   replayDeadLetter(
     args: Operations["replayDeadLetter"]["args"],
     options?: RequestOptions,
@@ -2509,13 +3005,13 @@ export abstract class ShopApi {
   }
 
   /** The gateway's process answers.
-   * Problems: INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getLiveness(args?: Operations["getLiveness"]["args"], options?: RequestOptions): Promise<Operations["getLiveness"]["result"]> {
     return this.send(operations.getLiveness, args, options) as never;
   }
 
   /** Whether the gateway and what it needs are there, each by name; 503 if it cannot work.
-   * Problems: INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getReadiness(
     args?: Operations["getReadiness"]["args"],
     options?: RequestOptions,
@@ -2524,7 +3020,7 @@ export abstract class ShopApi {
   }
 
   /** This document: every operation of the API (OpenAPI 3.1).
-   * Problems: INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getOpenApiDocument(
     args?: Operations["getOpenApiDocument"]["args"],
     options?: RequestOptions,
@@ -2533,7 +3029,7 @@ export abstract class ShopApi {
   }
 
   /** The durable events that the services send each other (AsyncAPI 3.0).
-   * Problems: INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getAsyncApiDocument(
     args?: Operations["getAsyncApiDocument"]["args"],
     options?: RequestOptions,
@@ -2542,13 +3038,13 @@ export abstract class ShopApi {
   }
 
   /** The API as a page to read and to try.
-   * Problems: INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getDocsPage(args?: Operations["getDocsPage"]["args"], options?: RequestOptions): Promise<Operations["getDocsPage"]["result"]> {
     return this.send(operations.getDocsPage, args, options) as never;
   }
 
   /** The style of the page.
-   * Problems: INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getDocsStyle(
     args?: Operations["getDocsStyle"]["args"],
     options?: RequestOptions,
@@ -2557,7 +3053,7 @@ export abstract class ShopApi {
   }
 
   /** The script of the page.
-   * Problems: INTERNAL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
   getDocsScript(
     args?: Operations["getDocsScript"]["args"],
     options?: RequestOptions,
