@@ -21,7 +21,6 @@ const names: Readonly<Record<string, string>> = {
   "GET /me/notification-preferences": "getNotificationPreferences",
   "PUT /me/notification-preferences": "setNotificationPreferences",
   "PUT /me/password": "changePassword",
-  "POST /me/password": "changePassword",
   "GET /me/api-keys": "listApiKeys",
   "POST /me/api-keys": "createApiKey",
   "DELETE /me/api-keys/{id}": "revokeApiKey",
