@@ -6,7 +6,7 @@ import type { TSchema } from "typebox";
 import { CART_TOKEN } from "../cart-identity.ts";
 import { pathSchemas, type Route } from "../route.ts";
 import { operationIdOf, tagDescriptions, tagOf } from "./operation-names.ts";
-import { type PossibleRefusal, refusalsOf, streamOf } from "./refusals.ts";
+import { type PossibleRefusal, refusalsOf, scopeOf, streamOf } from "./refusals.ts";
 import { Problem, schemaDescriptions, schemaModules } from "./schemas.ts";
 
 type Json = Record<string, unknown>;
@@ -76,13 +76,6 @@ const parameters = {
     schema: { type: "string" },
     example: 'W/"q8Xw0Zr2Jm5Vt7Yb9Nc1Kd3Lf6H"',
   },
-  LastEventId: {
-    name: "Last-Event-ID",
-    in: "header",
-    description: "The id of the last event that has arrived: the stream goes on after it",
-    schema: { type: "string" },
-    example: "2",
-  },
   RequestId: {
     name: "X-Request-Id",
     in: "header",
@@ -90,6 +83,14 @@ const parameters = {
     schema: { type: "string" },
     example: REQUEST_ID,
   },
+};
+
+const LastEventId = {
+  name: "Last-Event-ID",
+  in: "header",
+  description: "The id of the last event that has arrived: the stream goes on after it",
+  schema: { type: "string" },
+  example: "2",
 };
 
 const parameterDescriptions: Readonly<Record<string, string>> = {
@@ -123,26 +124,28 @@ const securitySchemes = {
   },
 };
 
-/** Alternatives; an empty one means: without. */
-const securityOf = ({ access }: Route): Json[] => {
-  switch (access) {
-    case "public":
-      return [];
-    case "guest-or-customer":
-      return [{ accessToken: [] }, { cartToken: [] }, {}];
-    case "customer":
-    case "staff":
-      return [{ accessToken: [] }];
-    default:
-      return access satisfies never;
-  }
+const apiKey = {
+  type: "apiKey",
+  in: "header",
+  name: "X-API-Key",
+  description: "For programs, in the place of an access token; good for operations of its scopes only",
 };
 
-const audience: Readonly<Record<Route["access"], string>> = {
+/** Alternatives; an empty one means: without. */
+const securityOf = (route: Route): Json[] => {
+  const scope = scopeOf(route);
+  const keys = scope === undefined ? [] : [{ apiKey: [scope] }];
+  if (route.access === "public") return [];
+  if (route.access === "guest-or-customer") return [{ accessToken: [] }, ...keys, { cartToken: [] }, {}];
+  return [{ accessToken: [] }, ...keys];
+};
+
+const audience: Readonly<Record<string, string>> = {
   public: "Anybody may use it.",
   "guest-or-customer": "Anybody may use it: a customer's cart is found by the access token, a guest's by `X-Cart-Token`.",
   customer: "For customers, with an access token. Staff may do what customers may.",
   staff: "For the shop's staff.",
+  admin: "For the shop's administrators.",
 };
 
 /** Whether a repeat has no further effect, so that a client may try again when no answer has come. */
@@ -177,7 +180,10 @@ class Generator {
   readonly #book = new SchemaBook(schemaModules, schemaDescriptions);
   readonly #responses = new Map<string, { name: string; response: Json }>();
 
-  constructor() {
+  readonly #withKeys: boolean;
+
+  constructor(routes: readonly Route[]) {
+    this.#withKeys = routes.some((route) => scopeOf(route) !== undefined);
     // Told even where only the problems' own schemas use it.
     this.#book.refer(Problem);
   }
@@ -185,7 +191,7 @@ class Generator {
   operation(route: Route): Json {
     const operationId = operationIdOf(route);
     const requestBody = this.#requestBody(route, operationId);
-    const refusals = [...refusalsOf(route)].map(([status, possible]) => [
+    const refusals = [...refusalsOf(route, this.#withKeys)].map(([status, possible]) => [
       status,
       // One status, two kinds of answers: the health's own, and a problem.
       route.statusOf && status === "503" ? this.#badNews(route, possible) : this.#refusal(status, possible),
@@ -204,14 +210,14 @@ class Generator {
     };
   }
 
-  components() {
+  components(routes: readonly Route[]) {
     const responses = [...this.#responses.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     return {
       schemas: this.#book.components(),
       responses: Object.fromEntries(responses.map(({ name, response }) => [name, response])),
-      parameters,
+      parameters: routes.some(streamOf) ? { ...parameters, LastEventId } : parameters,
       headers,
-      securitySchemes,
+      securitySchemes: { ...securitySchemes, ...(this.#withKeys && { apiKey }) },
     };
   }
 
@@ -381,7 +387,7 @@ its own at its \`/openapi.json\`.`;
 
 /** The OpenAPI 3.1 document of exactly these routes. Pure: the same routes make the same document. */
 export const openApiDocument = (routes: readonly Route[], { version }: DocumentOptions): OpenApiDocument => {
-  const generator = new Generator();
+  const generator = new Generator(routes);
   const paths: OpenApiDocument["paths"] = {};
   for (const route of routes)
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: generator.operation(route) };
@@ -398,6 +404,6 @@ export const openApiDocument = (routes: readonly Route[], { version }: DocumentO
     servers: [{ url: "/", description: "Where this document was served" }],
     tags: used.map((name) => ({ name, ...(tagDescriptions[name] && { description: tagDescriptions[name] }) })),
     paths,
-    components: generator.components(),
+    components: generator.components(routes),
   };
 };

@@ -38,12 +38,18 @@ const isEdgeCode = (code: string): code is EdgeCode => Object.hasOwn(edgeErrors,
 export const streamOf = (route: Route): Readonly<Record<string, TSchema>> | undefined =>
   (route as Route & { stream?: { events: Record<string, TSchema> } }).stream?.events;
 
+/** What an API key must be good for to use a route; undefined where none may. */
+export const scopeOf = (route: Route): string | undefined => (route as Route & { scope?: string }).scope;
+
+/** Being signed in is not enough. */
+const isForSome = ({ access }: Route): boolean => !["public", "guest-or-customer", "customer"].includes(access);
+
 /** What a route is counted against, if anything. */
 const isLimited = (route: { limited?: boolean; limit?: string }): boolean =>
   route.limited === true || (route.limit !== undefined && route.limit !== "none");
 
 /** What the edge refuses before it asks any service, or in their place. */
-const edgeRefusals = (route: Route): PossibleRefusal[] => {
+const edgeRefusals = (route: Route, withKeys: boolean): PossibleRefusal[] => {
   const takesBody = route.method !== "GET";
   const stream: (readonly [status: number, code: string])[] = [
     [400, "INVALID_LAST_EVENT_ID"],
@@ -56,7 +62,8 @@ const edgeRefusals = (route: Route): PossibleRefusal[] => {
     ...(route.path.includes("{") ? [edge(400, "MALFORMED_URL")] : []),
     ...(route.access === "guest-or-customer" ? [edge(400, "INVALID_CART_TOKEN")] : []),
     ...(route.idempotencyKey === "required" ? [edge(400, "IDEMPOTENCY_KEY_REQUIRED")] : []),
-    ...(route.access === "staff" ? [edge(403, "FORBIDDEN")] : []),
+    // A key is refused wherever it has not the scope.
+    ...(isForSome(route) || withKeys ? [edge(403, "FORBIDDEN")] : []),
     ...(takesBody ? [edge(413, "BODY_TOO_LARGE"), edge(415, "UNSUPPORTED_MEDIA_TYPE")] : []),
     ...(isLimited(route) ? [edge(429, "RATE_LIMITED")] : []),
     ...general.flatMap(([status, code]) => (isEdgeCode(code) ? [edge(status, code)] : [])),
@@ -95,9 +102,9 @@ const ownRefusals: Readonly<Record<string, readonly PossibleRefusal[]>> = {
   "/api/v1/admin/dead-letters/groups/{fingerprint}/replay": [],
 };
 
-/** Every problem that a route may answer, by status, each code once. */
-export const refusalsOf = (route: Route): Map<string, PossibleRefusal[]> => {
-  const all = [...(ownRefusals[route.path] ?? route.uses.flatMap(actionRefusals)), ...edgeRefusals(route)];
+/** Every problem that a route may answer, by status, each code once. `withKeys`: API keys are in use. */
+export const refusalsOf = (route: Route, withKeys: boolean): Map<string, PossibleRefusal[]> => {
+  const all = [...(ownRefusals[route.path] ?? route.uses.flatMap(actionRefusals)), ...edgeRefusals(route, withKeys)];
   const byStatus = new Map<string, PossibleRefusal[]>();
   for (const refusal of all) {
     const status = String(refusal.status);
