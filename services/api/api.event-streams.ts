@@ -115,8 +115,13 @@ class Feed {
   leave(reader: Reader): boolean {
     this.#readers.delete(reader);
     if (this.#readers.size > 0) return false;
-    void this.#poller.stop();
+    this.close();
     return true;
+  }
+
+  close(): void {
+    // A read that is under way has a deadline of its own, and nobody to tell.
+    void this.#poller.stop();
   }
 
   wake(): void {
@@ -236,6 +241,7 @@ export class EventStreams {
   close(): void {
     this.#closed = true;
     clearInterval(this.#heartbeat);
+    for (const feed of this.#feeds.values()) feed.close();
     const readers = [...this.#readers];
     for (const reader of readers) reader.end(`${commentText("the gateway stops")}${retryText()}`);
     setTimeout(() => {

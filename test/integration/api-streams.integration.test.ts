@@ -290,6 +290,8 @@ describe("who may follow an order", () => {
     const gateway = await openGateway({ API_STREAMS_PER_USER: "2", API_STREAMS_MAX: "3" });
     gateways.push(gateway);
     add("o-1", "pending");
+    // What was refused has taken no place.
+    for (let n = 0; n < 4; n++) expect((await open({ at: gateway, orderId: "o-9" })).status).toBe(404);
     const first = await open({ at: gateway });
     await open({ at: gateway });
     const third = await open({ at: gateway });

@@ -77,11 +77,17 @@ for (const { world: title, servers, open } of worlds) {
     test("whoever goes on after its deadline cannot begin anything in its name", async () => {
       let refused: unknown;
       let innerCalls = 0;
+      let leave: () => void = () => {};
+      const callerLeft = new Promise<void>((resolve) => {
+        leave = resolve;
+      });
       let isOver: () => void = () => {};
       const over = new Promise<void>((resolve) => {
         isOver = resolve;
       });
       outer = async (ctx) => {
+        await callerLeft;
+        // On another node it is later by the way of the call.
         await waitFor(() => (ctx.locals.deadline as Deadline).passed, { everyMs: 5 });
         refused = await ctx.call("inner.act").catch((error: unknown) => error);
         isOver();
@@ -91,6 +97,7 @@ for (const { world: title, servers, open } of worlds) {
       };
       const call = caller.call("outer.act", {}, { deadline: Deadline.in(200) });
       await expect(call).rejects.toMatchObject({ type: "DEADLINE_EXCEEDED", code: 504, retryable: false });
+      leave();
       await over;
       expect((refused as { type: string }).type).toMatch(/DEADLINE_EXCEEDED|REQUEST_SKIPPED/);
       expect(innerCalls).toBe(0);
