@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Cart, type MolecartClient, type Order, type OrderPage, ShopProblem } from "@molecart/client";
-import { openShop, type ShopAddresses, signUp } from "@molecart/client/demo/customer.ts";
+import { type Cart, MolecartClient, type Order, type OrderPage, ShopProblem } from "@molecart/client";
+import { type ShopAddresses, signUp } from "@molecart/client/demo/customer.ts";
 import { endedRight, isFinal, type Scenario, scenarioOf } from "@molecart/client/demo/scenarios.ts";
 import { seeded } from "./random.ts";
 
@@ -31,8 +31,9 @@ export interface CustomersOptions {
   skus: readonly string[];
   orders: number;
   overMs: number;
-  /** Until when they repeat what is not answered. `Date.now()` */
+  /** Until when they repeat what is not answered, and wait for the end of an order; `Date.now()`. Who comes late has `patienceMs`. */
   giveUpAt: number;
+  patienceMs: number;
   seed: string;
 }
 
@@ -46,7 +47,13 @@ export class Customers {
 
   constructor(options: CustomersOptions) {
     this.#options = options;
-    this.#shops = Array.from({ length: CUSTOMERS }, () => openShop(options.addresses, options.giveUpAt));
+    const { addresses } = options;
+    const shop = { api: () => addresses.api, payments: () => addresses.payments, withinMs: () => this.#patienceMs() };
+    this.#shops = Array.from({ length: CUSTOMERS }, () => new MolecartClient(shop));
+  }
+
+  #patienceMs(): number {
+    return Math.max(this.#options.giveUpAt - Date.now(), this.#options.patienceMs);
   }
 
   get retries(): number {
@@ -150,7 +157,8 @@ export class Customers {
     try {
       if (tracked.wantedCancelled) await shop.cancelOrder({ id, body: { reason: "changed_my_mind" } }).catch(ignoreRefusal);
       let order = accepted;
-      while (!isFinal(order.status) && Date.now() < this.#options.giveUpAt) {
+      const giveUpAt = Date.now() + this.#patienceMs();
+      while (!isFinal(order.status) && Date.now() < giveUpAt) {
         await sleep(FOLLOW_EVERY_MS);
         order = await shop.getOrder({ id });
       }

@@ -75,7 +75,15 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
       servers: [...world.servers.keys()],
     });
     const giveUpAt = Date.now() + durationMs + CALM_WITHIN_MS;
-    const customers = new Customers({ addresses: world.addresses, skus: world.skus, orders, overMs: durationMs, giveUpAt, seed });
+    const customers = new Customers({
+      addresses: world.addresses,
+      skus: world.skus,
+      orders,
+      overMs: durationMs,
+      giveUpAt,
+      patienceMs: CALM_WITHIN_MS,
+      seed,
+    });
     const webhooks = new Webhooks({
       facts: world.providerFacts,
       address: () => world.addresses.payments,
