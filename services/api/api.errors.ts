@@ -13,7 +13,13 @@ export const edgeErrors = {
   IDEMPOTENCY_KEY_REQUIRED: "The Idempotency-Key header is missing",
   BODY_TOO_LARGE: "The body is larger than this API takes",
   UNSUPPORTED_MEDIA_TYPE: "The body must be JSON, encoded in UTF-8 and not compressed",
-  RATE_LIMITED: "Too many requests from this address",
+  NOT_ACCEPTABLE: "The answer would be JSON, which the Accept header excludes",
+  URI_TOO_LONG: "The address is longer than this API takes",
+  HEADERS_TOO_LARGE: "The headers are larger than this API takes",
+  REQUEST_TIMEOUT: "The request took too long to arrive",
+  EXPECTATION_FAILED: "The Expect header asks for what this API does not do",
+  MALFORMED_REQUEST: "This is not an HTTP request",
+  RATE_LIMITED: "Too many requests",
   SERVICE_UNAVAILABLE: "A part of the shop is not available at the moment",
   INTERNAL: "The shop has failed to answer",
 } as const;
@@ -85,8 +91,44 @@ export class UnsupportedMediaType extends EdgeRefusal {
 
 export class RateLimited extends EdgeRefusal {
   constructor(retryAfterSeconds: number) {
-    super("RATE_LIMITED", 429, `Too many tries from this address; the next one in ${retryAfterSeconds} s`, {
+    super("RATE_LIMITED", 429, `Too many requests; the next one in ${retryAfterSeconds} s`, {
       "Retry-After": String(retryAfterSeconds),
     });
+  }
+}
+
+export class NotAcceptable extends EdgeRefusal {
+  constructor() {
+    super("NOT_ACCEPTABLE", 406, "There is application/json only");
+  }
+}
+
+export class UriTooLong extends EdgeRefusal {
+  constructor(maxLength: number) {
+    super("URI_TOO_LONG", 414, `The address must not be longer than ${maxLength} characters`);
+  }
+}
+
+export class HeadersTooLarge extends EdgeRefusal {
+  constructor() {
+    super("HEADERS_TOO_LARGE", 431, "Send smaller or fewer headers");
+  }
+}
+
+export class RequestTimeout extends EdgeRefusal {
+  constructor() {
+    super("REQUEST_TIMEOUT", 408, "Send the request again, faster");
+  }
+}
+
+export class ExpectationFailed extends EdgeRefusal {
+  constructor() {
+    super("EXPECTATION_FAILED", 417, "Only 100-continue can be expected");
+  }
+}
+
+export class MalformedRequest extends EdgeRefusal {
+  constructor() {
+    super("MALFORMED_REQUEST", 400, "This is not an HTTP request");
   }
 }
