@@ -1,7 +1,7 @@
 import type { Clock } from "@molecart/mixins/lib/clock.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { LRUCache } from "lru-cache";
-import { type Coding, compress, isWorthCompressing } from "./compression.ts";
+import { type Coding, compress, isWorthCompressing } from "./compression.zlib.ts";
 import { entityTag } from "./entity-tag.ts";
 
 /** What an answer shows of the catalogue, and so which changes make it old: one product, a list of them that any product may

@@ -2,7 +2,7 @@ import { type Environment, type EnvironmentReader, REDIS, readEnvironment } from
 import { ConfigurationError } from "@molecart/mixins/lib/errors.ts";
 import { readPricingRules } from "@molecart/mixins/lib/pricing-config.ts";
 import { readTlsFiles } from "@molecart/mixins/lib/tls-config.ts";
-import { forwardedHeaders, parseProxies } from "./client-address.ts";
+import { forwardedHeaders, parseProxies } from "./client-address.http.ts";
 import { readLimits } from "./limit-class.ts";
 
 const parseOrigins = (text: string): readonly string[] =>

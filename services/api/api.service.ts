@@ -20,11 +20,11 @@ import {
 import { readinessChecks } from "./api.readiness.ts";
 import { webRoutes } from "./api.web-routes.ts";
 import { Authenticator } from "./authentication.ts";
-import { Clients } from "./client-address.ts";
-import { Answering, connectionRefusal } from "./connection-refusal.ts";
+import { Clients } from "./client-address.http.ts";
+import { Answering, connectionRefusal } from "./connection-refusal.http.ts";
 import { Cors } from "./cors.ts";
 import { LIMIT_WINDOW_MS, MAX_BODY_BYTES } from "./limit-class.ts";
-import { Limits } from "./limits.ts";
+import { Limits } from "./limits.http.ts";
 import { isOutage } from "./problem.ts";
 import { redisCounters } from "./rate-limit.redis.ts";
 import { RateLimiter } from "./rate-limit.ts";

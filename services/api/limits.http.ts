@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { RateLimited } from "./api.errors.ts";
-import { addressKey, type Clients } from "./client-address.ts";
+import { addressKey, type Clients } from "./client-address.http.ts";
 import {
   type CountedClass,
   countedLater,
