@@ -103,6 +103,12 @@ export class NotAcceptable extends EdgeRefusal {
   }
 }
 
+export class BodyTooLarge extends EdgeRefusal {
+  constructor(maxBytes: number) {
+    super("BODY_TOO_LARGE", 413, `The body must not be larger than ${maxBytes} bytes`);
+  }
+}
+
 export class UriTooLong extends EdgeRefusal {
   constructor(maxLength: number) {
     super("URI_TOO_LONG", 414, `The address must not be longer than ${maxLength} characters`);

@@ -7,7 +7,7 @@ import type { CallingOptions, Context, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import { AnswerCache, type ProductVersion } from "./answer-cache.ts";
 import { apiConfig } from "./api.config.ts";
-import { ExpectationFailed, MethodNotAllowed, NotFound, UriTooLong } from "./api.errors.ts";
+import { BodyTooLarge, ExpectationFailed, MethodNotAllowed, NotFound, UriTooLong } from "./api.errors.ts";
 import {
   answerOptions,
   begin,
@@ -56,6 +56,8 @@ interface ApiService extends HealthCheckedService {
   openRedis(url: string): Promise<void>;
 }
 
+const isTooLarge = ({ headers }: GatewayRequest): boolean => Number(headers["content-length"] ?? 0) > MAX_BODY_BYTES;
+
 const webHandler = ApiGateway.methods?.httpHandler as unknown as ApiService["httpHandler"];
 
 /** The HTTP edge: the table of `routes.ts`, served by moleculer-web. */
@@ -96,6 +98,8 @@ export default {
       begin(this.edge, req, res);
       if (!this.broker.started) res.setHeader("Connection", "close");
       if ((req.url as string).length > MAX_URL_LENGTH) return refuse(req, res, new UriTooLong(MAX_URL_LENGTH));
+      // The body parser would first wait for all of it.
+      if (isTooLarge(req)) return refuse(req, res, new BodyTooLarge(MAX_BODY_BYTES));
       if (req.method === "GET" || req.method === "HEAD") {
         try {
           if (await serveAtHand(req, res)) return;
@@ -119,7 +123,7 @@ export default {
 
     /** A client that wants to know first whether its body will be taken. */
     async continueHandler(this: ApiService, req: GatewayRequest, res: GatewayResponse) {
-      if (Number(req.headers["content-length"] ?? 0) > MAX_BODY_BYTES) res.setHeader("Connection", "close");
+      if (isTooLarge(req)) res.setHeader("Connection", "close");
       else res.writeContinue();
       await this.httpHandler(req, res);
     },
