@@ -11,6 +11,8 @@ const SQL_SERVICES = ["users", "inventory", "orders", "payments", "shipping"];
 
 export interface Cluster {
   api: string;
+  /** Of all gateways, in the order of their start; `api` is the first. */
+  apis: string[];
   payments: string;
   env: Record<string, string>;
   nats: RunningServer;
@@ -54,6 +56,7 @@ export const openCluster = async (
   const brokers = new Map<string, ShopProcess>();
   const counts = new Map<string, number>();
   let paymentsBrokers = 0;
+  const apis: string[] = [];
 
   const launch = async (...services: string[]): Promise<ShopProcess> => {
     const base = services.join("+");
@@ -64,9 +67,18 @@ export const openCluster = async (
     const hasPayments = services.includes("payments");
     // The first payments broker has the known port: clients find it there, as behind a load balancer.
     const port = hasPayments && paymentsBrokers++ > 0 ? await freePort() : paymentsPort;
+    const hasApi = services.includes("api");
+    const ownApiPort = hasApi && apis.length > 0 ? await freePort() : apiPort;
+    if (hasApi) apis.push(`http://127.0.0.1:${ownApiPort}`);
     const broker = new ShopProcess({
       command: ["broker.ts", ...services],
-      env: { ...env, NODE_ID: name, HEALTH_PORT: String(healthPort), ...(hasPayments && { PAYMENTS_PORT: String(port) }) },
+      env: {
+        ...env,
+        NODE_ID: name,
+        HEALTH_PORT: String(healthPort),
+        ...(hasPayments && { PAYMENTS_PORT: String(port) }),
+        ...(hasApi && { API_PORT: String(ownApiPort) }),
+      },
       readyUrl: `http://127.0.0.1:${healthPort}/health/ready`,
     });
     brokers.set(name, broker);
@@ -88,6 +100,7 @@ export const openCluster = async (
   }
   return {
     api: `http://127.0.0.1:${apiPort}`,
+    apis,
     payments: `http://127.0.0.1:${paymentsPort}`,
     env,
     nats,
