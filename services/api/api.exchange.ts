@@ -56,12 +56,24 @@ export interface Edge {
 }
 
 /** One request and its answer. */
-export interface Exchange {
-  requestId: string;
-  traceparent: string;
-  startedAt: number;
-  edge: Edge;
+export class Exchange {
+  readonly edge: Edge;
+  readonly requestId: string;
+  readonly startedAt = performance.now();
   route?: Route;
+  #traceparent: string | undefined;
+
+  constructor(edge: Edge, requestId: string, traceparent: string | undefined) {
+    this.edge = edge;
+    this.requestId = requestId;
+    this.#traceparent = isTraceparent(traceparent) ? traceparent : undefined;
+  }
+
+  /** The client's, or a new one at the first need: what is answered out of the cache has none. */
+  get traceparent(): string {
+    this.#traceparent ??= newTraceparent();
+    return this.#traceparent;
+  }
 }
 
 /** A request as moleculer-web hands it to a route. */
@@ -83,12 +95,7 @@ export interface GatewayResponse extends ServerResponse {
 export const begin = (edge: Edge, req: GatewayRequest, res: GatewayResponse): void => {
   const { traceparent, origin } = req.headers as { traceparent?: string; origin?: string };
   const requestId = requestIdOf(req.headers["x-request-id"]);
-  req.exchange = {
-    requestId,
-    traceparent: isTraceparent(traceparent) ? traceparent : newTraceparent(),
-    startedAt: performance.now(),
-    edge,
-  };
+  req.exchange = new Exchange(edge, requestId, traceparent);
   edge.answering.begins(req.socket, res);
   res.setHeader("X-Request-Id", requestId);
   for (const [name, value] of edge.securityHeaders) res.setHeader(name, value);
