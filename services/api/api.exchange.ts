@@ -259,7 +259,7 @@ const PUBLIC_CACHE: Record<CachedKind, string> = {
 };
 
 const cacheControlOf = (route: Route): string => {
-  if (route.method !== "GET" || route.limit === "none") return "no-store";
+  if (route.method !== "GET") return "no-store";
   // Kept by whoever wants to, and asked for again each time: stock changes. Or, here, what only staff see.
   return route.access === "public" && route.cache === undefined ? "no-cache" : "private, no-store";
 };
