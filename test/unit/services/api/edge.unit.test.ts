@@ -75,6 +75,8 @@ describe("CORS", () => {
     const headers = cors.headers("https://shop.example.com");
     expect(value(headers, "Access-Control-Allow-Origin")).toBe("https://shop.example.com");
     expect(value(headers, "Access-Control-Expose-Headers")).toContain("X-Cart-Token");
+    for (const name of ["ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "Location", "X-Request-Id"])
+      expect(value(headers, "Access-Control-Expose-Headers")?.split(", ")).toContain(name);
     expect(value(headers, "Access-Control-Allow-Credentials")).toBeUndefined();
   });
 
