@@ -12,8 +12,8 @@ export interface HttpListenerOptions {
   /** 0 takes any free port. */
   port: number;
   handle(request: IncomingMessage, response: ServerResponse): void;
-  /** A connection could not be accepted (the process has too many files open), or a new certificate cannot be used; the
-   *  listener goes on. */
+  /** A connection could not be accepted (too many are open, or too many files), or a new certificate cannot be used; the listener
+   *  goes on. */
   onError(error: Error): void;
   /** Speaks TLS 1.2 or newer with this certificate. It is read again when its files change, and on SIGHUP. */
   tls?: TlsFiles | undefined;
@@ -45,6 +45,7 @@ const ANSWER_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 /** Node waits two minutes. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+const DROPS_TOLD_EVERY_MS = 60_000;
 /** How soon a connection is dropped whose last request has finished while the listener closes. */
 const IDLE_CHECK_MS = 25;
 
@@ -137,6 +138,17 @@ const close = (server: Server, unused: ReadonlyMap<string, Socket>, graceMs: num
     for (const socket of unused.values()) socket.destroy();
   });
 
+/** Told once a minute at most: there may be thousands. */
+const limitConnections = (server: Server, max: number, onError: (error: Error) => void): void => {
+  let toldAtMs = Number.NEGATIVE_INFINITY;
+  server.maxConnections = max;
+  server.on("drop", () => {
+    if (performance.now() - toldAtMs < DROPS_TOLD_EVERY_MS) return;
+    toldAtMs = performance.now();
+    onError(new Error(`Connections are refused: ${max} are open, and more are not taken`));
+  });
+};
+
 /** Opens an HTTP server, with TLS where it is given a certificate. The caller closes it. Throws ConfigurationError where the port
  *  cannot be had or the certificate cannot be used. */
 export const openHttpListener = async (options: HttpListenerOptions): Promise<HttpListener> => {
@@ -157,7 +169,7 @@ export const openHttpListener = async (options: HttpListenerOptions): Promise<Ht
           { ...serverOptions, ...certificate, minVersion: "TLSv1.2", handshakeTimeout: HANDSHAKE_TIMEOUT_MS },
           options.handle,
         ) as SecureServer & Server);
-  if (maxConnections !== undefined) server.maxConnections = maxConnections;
+  if (maxConnections !== undefined) limitConnections(server, maxConnections, onError);
   options.prepare?.(server);
   const { open, unused } = trackConnections(server);
   await listen(server, options);

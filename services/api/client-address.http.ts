@@ -71,7 +71,9 @@ export class Clients {
   #isProxy(address: string): boolean {
     if (this.#proxies === undefined) return false;
     const plain = withoutZone(address);
-    return this.#proxies.check(plain, isIP(plain) === 6 ? "ipv6" : "ipv4");
+    const version = isIP(plain);
+    // A connection that is gone already has no address.
+    return version !== 0 && this.#proxies.check(plain, version === 6 ? "ipv6" : "ipv4");
   }
 
   /** The client's address: of the connection, or of whoever has reached the outermost trusted proxy. */

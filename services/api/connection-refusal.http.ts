@@ -31,7 +31,9 @@ export class Answering {
 export const connectionRefusal =
   (answering: Answering, headers: Headers) =>
   (error: Error & { code?: string }, socket: Duplex): void => {
-    if (error.code === "ECONNRESET" || !socket.writable || answering.isHalfSent(socket)) {
+    // A connection that broke, or whose TLS was never there, has nobody to answer to.
+    const isOfHttp = /^(HPE|ERR_HTTP)_/.test(error.code ?? "");
+    if (!isOfHttp || !socket.writable || answering.isHalfSent(socket)) {
       socket.destroy();
       return;
     }

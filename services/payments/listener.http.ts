@@ -97,7 +97,8 @@ const isBody = (status: number): boolean => status !== 204;
 
 /** The reader of what could not be read as a request has only the socket. */
 const refuseConnection = (error: Error & { code?: string }, socket: Duplex): void => {
-  if (error.code === "ECONNRESET" || !socket.writable) {
+  // A connection that broke, or whose TLS was never there, has nobody to answer to.
+  if (!/^(HPE|ERR_HTTP)_/.test(error.code ?? "") || !socket.writable) {
     socket.destroy();
     return;
   }

@@ -30,6 +30,12 @@ describe("the client's address", () => {
     expect(clients("").addressOf(request("127.0.0.1", { "x-forwarded-for": "198.51.100.1" }))).toBe("127.0.0.1");
   });
 
+  test("is not there any more once the connection is gone", () => {
+    const gone = { socket: { encrypted: false }, headers: { "x-forwarded-proto": "https" } } as unknown as IncomingMessage;
+    expect(behind.addressOf(gone)).toBe("");
+    expect(behind.isSecure(gone)).toBe(false);
+  });
+
   test("is read from the one header that the proxies write, and not from the other", () => {
     const headers = { forwarded: 'for=1.1.1.1, for="[2001:db8:1::5]:80";proto=https', "x-forwarded-for": "198.51.100.1" };
     expect(clients("10.0.0.1", "forwarded").addressOf(request("10.0.0.1", headers))).toBe("2001:db8:1::5");
