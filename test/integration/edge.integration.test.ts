@@ -494,6 +494,16 @@ describe("TLS", () => {
     await expect(once(old, "response")).rejects.toThrow();
   });
 
+  test("is not there for who does not speak it: the connection ends, and others are served", async () => {
+    const shop = await gateway(write(temporaryDataDir(), "shop"));
+    const { hostname, port } = new URL(shop.address);
+    const plain = connect(Number(port), hostname);
+    plain.write("GET /health/live HTTP/1.1\r\nHost: shop\r\n\r\n");
+    plain.resume();
+    await new Promise((resolve) => plain.once("close", resolve).once("error", resolve));
+    expect((await ask(shop.address, new Agent({ keepAlive: false }))).statusCode).toBe(200);
+  });
+
   test("with files that do not belong together stops the start by name", async () => {
     const folder = temporaryDataDir();
     const files = write(folder, "one");
