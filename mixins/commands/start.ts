@@ -2,6 +2,7 @@
 import type { ServiceBroker } from "moleculer";
 import { installedServices, launch } from "../launch.ts";
 import { readEnvironment } from "../lib/config.ts";
+import { readTlsFiles } from "../lib/tls-config.ts";
 
 const startedAt = performance.now();
 
@@ -25,13 +26,14 @@ const logins = await seedDemo(broker);
 
 const apiPort = read.integer("API_PORT", 3000);
 const paymentsPort = read.integer("PAYMENTS_PORT", 3001);
+const scheme = (service: string): string => (readTlsFiles(read, service) === undefined ? "http" : "https");
 const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
 const width = Math.max(...logins.map(({ email }) => email.length));
 console.log(`Molecart is ready (${seconds} s)
 
-  Shop       http://${read.host}:${apiPort}/api/v1
-  Payments   http://${read.host}:${paymentsPort}
-  Health     http://${read.host}:${apiPort}/health/ready
+  Shop       ${scheme("API")}://${read.host}:${apiPort}/api/v1
+  Payments   ${scheme("PAYMENTS")}://${read.host}:${paymentsPort}
+  Health     ${scheme("API")}://${read.host}:${apiPort}/health/ready
   Data       ${read.dataDir}
 
   Demo logins

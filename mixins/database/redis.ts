@@ -17,6 +17,8 @@ export interface RedisOptions {
   url: string;
   /** Shown by CLIENT LIST. */
   clientName: string;
+  /** The caller can do without Redis: one that is away when the connection is opened is not waited for. */
+  optional?: true;
   log: { info(message: string): void; warn(message: string, detail: object): void };
 }
 
@@ -47,8 +49,8 @@ const PASSING_REPLIES = /^(LOADING|READONLY|MASTERDOWN|NOREPLICAS|MISCONF|OOM|BU
 /** Whatever is not Redis' own answer comes from the connection. */
 const isOutage = (error: unknown): boolean => (error as Error).name !== "ReplyError" || PASSING_REPLIES.test(messageOf(error));
 
-/** Opens a connection and waits for Redis, which may be started later than this. */
-export const openRedis = async ({ url, clientName, log }: RedisOptions): Promise<RedisConnection> => {
+/** Opens a connection and waits for Redis, which may be started later than this, unless it is optional. */
+export const openRedis = async ({ url, clientName, optional, log }: RedisOptions): Promise<RedisConnection> => {
   let connectionError: unknown;
   let closing = false;
   const client = new Redis(url, {
@@ -104,8 +106,8 @@ export const openRedis = async ({ url, clientName, log }: RedisOptions): Promise
 
   // Rejects when the first attempt fails.
   await once(client, "ready", { signal: AbortSignal.timeout(COMMAND_TIMEOUT_MS) }).catch(() => {});
-  await waitFor(connection, log);
-  let connected = true;
+  if (optional === undefined) await waitFor(connection, log);
+  let connected = client.status === "ready";
   client.on("ready", () => {
     if (!connected) log.info("Redis is back");
     connected = true;

@@ -16,11 +16,17 @@ export const edgeErrors = {
   IDEMPOTENCY_KEY_REQUIRED: "The Idempotency-Key header is missing",
   BODY_TOO_LARGE: "The body is larger than this API takes",
   UNSUPPORTED_MEDIA_TYPE: "The body must be JSON, encoded in UTF-8 and not compressed",
-  RATE_LIMITED: "Too many requests from this address",
   INVALID_LAST_EVENT_ID: "The Last-Event-ID is not one that this stream has given out",
   INVALID_REQUEST_TIMEOUT: "The Request-Timeout header does not hold seconds",
   TOO_MANY_STREAMS: "Too many event streams are open",
   DEADLINE_EXCEEDED: "The time for this request is over",
+  NOT_ACCEPTABLE: "The answer would be JSON, which the Accept header excludes",
+  URI_TOO_LONG: "The address is longer than this API takes",
+  HEADERS_TOO_LARGE: "The headers are larger than this API takes",
+  REQUEST_TIMEOUT: "The request took too long to arrive",
+  EXPECTATION_FAILED: "The Expect header asks for what this API does not do",
+  MALFORMED_REQUEST: "This is not an HTTP request",
+  RATE_LIMITED: "Too many requests",
   SERVICE_UNAVAILABLE: "A part of the shop is not available at the moment",
   INTERNAL: "The shop has failed to answer",
 } as const;
@@ -92,7 +98,7 @@ export class UnsupportedMediaType extends EdgeRefusal {
 
 export class RateLimited extends EdgeRefusal {
   constructor(retryAfterSeconds: number) {
-    super("RATE_LIMITED", 429, `Too many tries from this address; the next one in ${retryAfterSeconds} s`, {
+    super("RATE_LIMITED", 429, `Too many requests; the next one in ${retryAfterSeconds} s`, {
       "Retry-After": String(retryAfterSeconds),
     });
   }
@@ -130,5 +136,47 @@ export class StreamsExhausted extends EdgeRefusal {
 export class ClientGone extends Refusal {
   constructor() {
     super("CLIENT_GONE", CLIENT_CLOSED_REQUEST, "The client has closed the connection");
+  }
+}
+
+export class NotAcceptable extends EdgeRefusal {
+  constructor() {
+    super("NOT_ACCEPTABLE", 406, "There is application/json only");
+  }
+}
+
+export class BodyTooLarge extends EdgeRefusal {
+  constructor(maxBytes: number) {
+    super("BODY_TOO_LARGE", 413, `The body must not be larger than ${maxBytes} bytes`);
+  }
+}
+
+export class UriTooLong extends EdgeRefusal {
+  constructor(maxLength: number) {
+    super("URI_TOO_LONG", 414, `The address must not be longer than ${maxLength} characters`);
+  }
+}
+
+export class HeadersTooLarge extends EdgeRefusal {
+  constructor() {
+    super("HEADERS_TOO_LARGE", 431, "Send smaller or fewer headers");
+  }
+}
+
+export class RequestTimeout extends EdgeRefusal {
+  constructor() {
+    super("REQUEST_TIMEOUT", 408, "Send the request again, faster");
+  }
+}
+
+export class ExpectationFailed extends EdgeRefusal {
+  constructor() {
+    super("EXPECTATION_FAILED", 417, "Only 100-continue can be expected");
+  }
+}
+
+export class MalformedRequest extends EdgeRefusal {
+  constructor() {
+    super("MALFORMED_REQUEST", 400, "This is not an HTTP request");
   }
 }

@@ -1,27 +1,44 @@
 import type { HintData } from "@molecart/mixins/contracts/index.ts";
 import { orders } from "@molecart/mixins/contracts/orders.ts";
-import { checkHealth, type HealthCheckedService } from "@molecart/mixins/health.ts";
+import { openRedis, type RedisConnection } from "@molecart/mixins/database/redis.ts";
+import { checkHealth, Degraded, type HealthCheckedService } from "@molecart/mixins/health.ts";
 import { type HttpListener, openHttpListener } from "@molecart/mixins/http-listener.ts";
 import { Deadline } from "@molecart/mixins/lib/deadline.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import type { CallingOptions, Context, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
+import { AnswerCache, type ProductVersion } from "./answer-cache.ts";
 import { apiConfig } from "./api.config.ts";
-import { MethodNotAllowed, NotFound } from "./api.errors.ts";
+import { BodyTooLarge, ExpectationFailed, MethodNotAllowed, NotFound, UriTooLong } from "./api.errors.ts";
 import { EventStreams } from "./api.event-streams.ts";
-import { answerOptions, begin, type Edge, type GatewayRequest, type GatewayResponse, refuse } from "./api.exchange.ts";
+import {
+  answerOptions,
+  begin,
+  type Edge,
+  type GatewayRequest,
+  type GatewayResponse,
+  refuse,
+  serveAtHand,
+} from "./api.exchange.ts";
 import { readinessChecks } from "./api.readiness.ts";
 import { webRoutes } from "./api.web-routes.ts";
 import { Authenticator } from "./authentication.ts";
+import { Clients } from "./client-address.http.ts";
+import { Answering, connectionRefusal } from "./connection-refusal.http.ts";
 import { Cors } from "./cors.ts";
-import { WindowCounter } from "./rate-limit.ts";
+import { LIMIT_WINDOW_MS, MAX_BODY_BYTES } from "./limit-class.ts";
+import { Limits } from "./limits.http.ts";
+import { isOutage } from "./problem.ts";
+import { redisCounters } from "./rate-limit.redis.ts";
+import { RateLimiter } from "./rate-limit.ts";
 import { routeChecks } from "./request-validation.ts";
 import { type Found, type Pattern, Router } from "./router.ts";
 import { routes } from "./routes.ts";
 import { securityHeaders } from "./security-headers.ts";
 
-const MINUTE_MS = 60_000;
+/** With the headers it must fit into 16 kB. */
+const MAX_URL_LENGTH = 8_192;
 /** As long as a call to the mesh may take: a request that is being served gets its answer. */
 const CLOSE_GRACE_MS = 5_000;
 
@@ -29,6 +46,8 @@ interface ApiService extends HealthCheckedService {
   edge: Edge;
   router: Router<Pattern>;
   listener: HttpListener | undefined;
+  redis: RedisConnection | undefined;
+  limiter: RateLimiter | undefined;
   /** Where it listens, such as `http://127.0.0.1:3000`. */
   address: string | undefined;
   /** Of moleculer-web. */
@@ -36,7 +55,12 @@ interface ApiService extends HealthCheckedService {
   addRoute(options: object): void;
   httpHandler(req: GatewayRequest, res: GatewayResponse): Promise<void>;
   regenerateAllAutoAliases(): void;
+  continueHandler(req: GatewayRequest, res: GatewayResponse): Promise<void>;
+  expectationHandler(req: GatewayRequest, res: GatewayResponse): void;
+  openRedis(url: string): Promise<void>;
 }
+
+const isTooLarge = ({ headers }: GatewayRequest): boolean => Number(headers["content-length"] ?? 0) > MAX_BODY_BYTES;
 
 const webHandler = ApiGateway.methods?.httpHandler as unknown as ApiService["httpHandler"];
 
@@ -73,19 +97,20 @@ export default {
     removeRoute: false,
   },
 
-  events: {
-    "order.changed": {
-      params: orders.hints["order.changed"],
-      handler(this: ApiService, ctx: Context<HintData<"order.changed">>) {
-        this.edge.streams.wake(ctx.params.orderId);
-      },
-    },
-  },
-
   methods: {
     async httpHandler(this: ApiService, req: GatewayRequest, res: GatewayResponse) {
       begin(this.edge, req, res);
       if (!this.broker.started) res.setHeader("Connection", "close");
+      if ((req.url as string).length > MAX_URL_LENGTH) return refuse(req, res, new UriTooLong(MAX_URL_LENGTH));
+      // The body parser would first wait for all of it.
+      if (isTooLarge(req)) return refuse(req, res, new BodyTooLarge(MAX_BODY_BYTES));
+      if (req.method === "GET" || req.method === "HEAD") {
+        try {
+          if (await serveAtHand(req, res)) return;
+        } catch (error) {
+          return refuse(req, res, error);
+        }
+      }
       if (req.method !== "OPTIONS") return webHandler.call(this, req, res);
       // moleculer-web would run the action that a preflight only asks about.
       const allowed = this.router.allowed((req.url as string).split("?", 1)[0] as string);
@@ -98,6 +123,36 @@ export default {
       if (found !== undefined) return found;
       const allowed = this.router.allowed(path);
       throw allowed === "" ? new NotFound() : new MethodNotAllowed(method, allowed);
+    },
+
+    /** A client that wants to know first whether its body will be taken. */
+    async continueHandler(this: ApiService, req: GatewayRequest, res: GatewayResponse) {
+      if (isTooLarge(req)) res.setHeader("Connection", "close");
+      else res.writeContinue();
+      await this.httpHandler(req, res);
+    },
+
+    expectationHandler(this: ApiService, req: GatewayRequest, res: GatewayResponse) {
+      begin(this.edge, req, res);
+      refuse(req, res, new ExpectationFailed());
+    },
+
+    async openRedis(this: ApiService, url: string) {
+      this.redis = await openRedis({
+        url,
+        clientName: `${this.broker.nodeID}-api`,
+        optional: true,
+        // The limiter says what it means for the gateway.
+        log: { info: () => {}, warn: () => {} },
+      });
+      const { redis } = this;
+      this.healthChecks = {
+        ...this.healthChecks,
+        redis: () =>
+          redis.ping().catch(() => {
+            throw new Degraded("redis");
+          }),
+      };
     },
 
     errorHandler: refuse,
@@ -119,18 +174,26 @@ export default {
       }),
       cors: new Cors(config.corsOrigins),
       securityHeaders: securityHeaders(),
-      limiter: new WindowCounter(clock, MINUTE_MS),
+      clients: new Clients(config.proxies, config.forwardedHeader),
+      limits: undefined,
+      cache: new AnswerCache({
+        ...config.cache,
+        clock,
+        isOutage,
+        onStale: (error) => this.logger.warn("Answered with an old part of the catalogue", { error }),
+      }),
+      answering: new Answering(),
       checks: routeChecks(routes),
       streams: new EventStreams(config.streams, (error) =>
         this.logger.debug("Streams wait for their news", { error: messageOf(error) }),
       ),
       callMesh:
         ({ requestId, traceparent }) =>
-        (name, params, { timeoutMs } = {}) =>
+        (name, params, { timeoutMs = config.requestTimeoutMs } = {}) =>
           this.broker.call(name, params as object, {
             requestID: requestId,
             meta: { traceparent },
-            ...(timeoutMs !== undefined && { deadline: Deadline.in(timeoutMs) }),
+            deadline: Deadline.in(timeoutMs),
           }) as never,
       checkHealth: () => checkHealth(this.broker),
     };
@@ -141,12 +204,58 @@ export default {
     this.regenerateAllAutoAliases = () => {};
   },
 
+  events: {
+    "order.changed": {
+      params: orders.hints["order.changed"],
+      handler(this: ApiService, ctx: Context<HintData<"order.changed">>) {
+        this.edge.streams.wake(ctx.params.orderId);
+      },
+    },
+    // At most once: an answer that it misses is used until it is too old.
+    "products.changed": {
+      handler(this: ApiService, { params: { productId, version } }: Context<{ productId: string; version: number }>) {
+        this.edge.cache.changed({ id: productId, version } satisfies ProductVersion);
+      },
+    },
+    // Changes may have been told while this node was cut off.
+    "$transporter.connected": {
+      handler(this: ApiService) {
+        this.edge.cache.clear();
+      },
+    },
+  },
+
   async started(this: ApiService) {
-    const { host, port } = this.edge.config;
+    const { host, port, tls, sockets, redisUrl, namespace, limits } = this.edge.config;
+    const { clock, clients, answering } = this.edge;
+    if (limits !== undefined) {
+      if (redisUrl !== undefined) await this.openRedis(redisUrl);
+      const shared = this.redis && redisCounters(this.redis, `${namespace}:api:limit`, LIMIT_WINDOW_MS);
+      const log = {
+        info: (message: string) => this.logger.info(message),
+        warn: (message: string, detail: object) => this.logger.warn(message, detail),
+      };
+      this.limiter = new RateLimiter({ clock, windowMs: LIMIT_WINDOW_MS, shared, log });
+      this.edge.limits = new Limits(limits, this.limiter, clients);
+    }
     this.listener = await openHttpListener({
       variable: "API_PORT",
       host,
       port,
+      tls,
+      limits: {
+        headersTimeout: sockets.headersTimeoutMs,
+        requestTimeout: sockets.receiveTimeoutMs,
+        connectionsCheckingInterval: Math.min(5_000, Math.ceil(sockets.headersTimeoutMs / 4)),
+        keepAliveTimeout: sockets.keepAliveMs,
+        answerTimeout: sockets.answerTimeoutMs,
+        maxConnections: sockets.maxConnections,
+      },
+      prepare: (server) =>
+        server
+          .on("clientError", connectionRefusal(answering, this.edge.securityHeaders))
+          .on("checkContinue", (req, res) => void this.continueHandler(req as GatewayRequest, res as GatewayResponse))
+          .on("checkExpectation", (req, res) => this.expectationHandler(req as GatewayRequest, res as GatewayResponse)),
       handle: (req, res) => void this.httpHandler(req as GatewayRequest, res as GatewayResponse),
       onError: (error) => this.logger.warn("HTTP listener", { error: messageOf(error) }),
     });
@@ -158,5 +267,7 @@ export default {
     // Before the listener, which waits for requests that run.
     this.edge.streams.close();
     await this.listener?.close(CLOSE_GRACE_MS);
+    await this.limiter?.stop();
+    await this.redis?.close();
   },
 } as unknown as ServiceSchema;

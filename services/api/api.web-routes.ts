@@ -1,8 +1,7 @@
 import type { GatewayRequest, GatewayResponse } from "./api.exchange.ts";
 import { serve } from "./api.exchange.ts";
+import { bodyLimitBytes } from "./limit-class.ts";
 import type { Route } from "./route.ts";
-
-const BODY_LIMIT_BYTES = 100 * 1024;
 
 const refusePrototypes = (key: string, value: unknown): unknown => {
   if (key === "__proto__") throw new SyntaxError("a body must not reach for prototypes");
@@ -26,14 +25,18 @@ const aliases = (routes: readonly Route[]): Record<string, Alias> =>
 export const webRoutes = (routes: readonly Route[]) => {
   const common = { path: "/", mappingPolicy: "restrict", mergeParams: false, pathToRegexpOptions: { sensitive: true } };
   const isRead = ({ method }: Route): boolean => method === "GET";
+  const writes = Map.groupBy(
+    routes.filter((route) => !isRead(route)),
+    ({ limit }) => bodyLimitBytes(limit),
+  );
   return [
     { ...common, name: "reads", bodyParsers: false, aliases: aliases(routes.filter(isRead)) },
-    {
+    ...[...writes].map(([limit, some]) => ({
       ...common,
-      name: "writes",
+      name: `writes of ${limit} bytes`,
       // Compressed bodies are refused: a few bytes could become any number of them.
-      bodyParsers: { json: { limit: BODY_LIMIT_BYTES, inflate: false, reviver: refusePrototypes } },
-      aliases: aliases(routes.filter((route) => !isRead(route))),
-    },
+      bodyParsers: { json: { limit, inflate: false, reviver: refusePrototypes } },
+      aliases: aliases(some),
+    })),
   ];
 };

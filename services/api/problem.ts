@@ -72,7 +72,7 @@ const frameworkErrors: Record<string, Meaning> = {
   BROKER_DISCONNECTED: unavailable,
   UNABLE_DECODE_PARAM: malformedUrl,
   "entity.parse.failed": malformedJson,
-  "entity.too.large": { code: "BODY_TOO_LARGE", status: 413, detail: "The body is larger than 100 kB" },
+  "entity.too.large": { code: "BODY_TOO_LARGE", status: 413, detail: "The body is larger than is taken here" },
   "encoding.unsupported": unsupported,
   "charset.unsupported": unsupported,
   "request.aborted": { ...malformedJson, detail: "The request was broken off" },
@@ -128,3 +128,6 @@ export const problemOf = (error: unknown, requestId: string): ProblemAnswer => {
   const known = typeof type === "string" && Object.hasOwn(frameworkErrors, type) ? frameworkErrors[type] : undefined;
   return answer(known ?? internal, requestId);
 };
+
+/** Whether the shop could not be asked, as against: it has answered, be it with a refusal. */
+export const isOutage = (error: unknown): boolean => problemOf(error, "").problem.status === 503;

@@ -10,6 +10,8 @@ import {
 import { Fingerprint } from "@molecart/mixins/contracts/operations.ts";
 import type { PricingRules } from "@molecart/mixins/lib/pricing.ts";
 import { type Static, type TSchema, type TUndefined, Type } from "typebox";
+import type { CachedKind } from "./answer-cache.ts";
+import type { LimitClass } from "./limit-class.ts";
 
 /** Who may use a route. Staff may use what customers may. */
 export type Access = "public" | "guest-or-customer" | "customer" | "staff";
@@ -75,8 +77,11 @@ interface Common<P extends string, A extends Access, B extends TSchema, Q extend
   query?: Q;
   /** Optional: a request without one is taken for a new one. */
   idempotencyKey?: K;
-  /** Counted against the limit of requests that try passwords or tokens. */
-  limited?: true;
+  /** What it is counted with; `read` for GET and `write` for the others where it is absent. */
+  limit?: LimitClass;
+  /** The gateway keeps the answer, the same for everybody who is not staff, until what it shows of the catalogue changes. It is
+   *  asked for in nobody's name, so this is for public routes only. */
+  cache?: A extends "public" ? CachedKind : never;
 }
 
 export interface ActionRoute<P extends string, A extends Access, N extends ActionName, B extends TSchema, Q extends TSchema, K>
@@ -170,7 +175,8 @@ export interface Route {
   readonly body: TSchema | undefined;
   readonly query: TSchema | undefined;
   readonly idempotencyKey: IdempotencyKeyUse | undefined;
-  readonly limited: boolean;
+  readonly limit: LimitClass;
+  readonly cache: CachedKind | undefined;
   readonly uses: readonly ActionName[];
   /** Of a stream: the data of any of its events. */
   readonly result: TSchema;
@@ -198,18 +204,23 @@ const actions = Object.assign(
 export const API_PREFIX = "/api/v1";
 
 // biome-ignore lint/suspicious/noExplicitAny: the parts were checked against each other where they were given
-const erase = (given: any, uses: readonly ActionName[], result: TSchema, answer: Route["answer"]): Route =>
-  Object.freeze({
+const erase = (given: any, uses: readonly ActionName[], result: TSchema, answer: Route["answer"]): Route => {
+  // Also where a cast has silenced the compiler.
+  if (given.cache !== undefined && (given.access !== "public" || given.method !== "GET"))
+    throw new TypeError(`${given.method} ${given.path} must not be cached: only what anybody may read`);
+  return Object.freeze({
     body: undefined,
     query: undefined,
     ...given,
     path: given.root === true ? given.path : `${API_PREFIX}${given.path}`,
     idempotencyKey: given.idempotencyKey,
-    limited: given.limited === true,
+    limit: given.limit ?? (given.method === "GET" ? "read" : "write"),
+    cache: given.cache,
     uses,
     result,
     answer,
   });
+};
 
 /** A route that one action of the mesh serves. */
 export const actionRoute = <

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { type HttpListener, openHttpListener } from "@molecart/mixins/http-listener.ts";
 import { newTraceparent, withCorrelation } from "@molecart/mixins/lib/correlation.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
+import type { TlsFiles } from "@molecart/mixins/lib/tls-config.ts";
 import { BadRequest, problemOf } from "./problem.http.ts";
 
 export interface HttpRequest {
@@ -31,6 +32,7 @@ export interface ListenerOptions {
   port: number;
   /** The setting that holds the port, for the error message. */
   variable: string;
+  tls?: TlsFiles | undefined;
   /** `*` or origins. */
   corsOrigins: readonly string[];
   routes: readonly Route[];
@@ -95,7 +97,8 @@ const isBody = (status: number): boolean => status !== 204;
 
 /** The reader of what could not be read as a request has only the socket. */
 const refuseConnection = (error: Error & { code?: string }, socket: Duplex): void => {
-  if (error.code === "ECONNRESET" || !socket.writable) {
+  // A connection that broke, or whose TLS was never there, has nobody to answer to.
+  if (!/^(HPE|ERR_HTTP)_/.test(error.code ?? "") || !socket.writable) {
     socket.destroy();
     return;
   }
@@ -122,7 +125,7 @@ const refuseConnection = (error: Error & { code?: string }, socket: Duplex): voi
 /** Opens a small HTTP server: bounded bodies, headers and times, a request id and, where something is wrong, an
  *  `application/problem+json` on every answer. It logs no request. Throws ConfigurationError when the port cannot be had. */
 export const openListener = async (options: ListenerOptions): Promise<HttpListener> => {
-  const { host, port, variable, corsOrigins, routes, onFault } = options;
+  const { host, port, variable, tls, corsOrigins, routes, onFault } = options;
   let closing = false;
 
   const find = (request: IncomingMessage) => {
@@ -203,6 +206,7 @@ export const openListener = async (options: ListenerOptions): Promise<HttpListen
     variable,
     host,
     port,
+    tls,
     handle: serve,
     onError: onFault,
     limits: {

@@ -1,5 +1,6 @@
 import { type Environment, type EnvironmentReader, readEnvironment } from "@molecart/mixins/lib/config.ts";
 import { ConfigurationError } from "@molecart/mixins/lib/errors.ts";
+import { readTlsFiles } from "@molecart/mixins/lib/tls-config.ts";
 
 const MAX_PROVIDER_TIMEOUT_MS = 10_000;
 
@@ -35,6 +36,8 @@ export const paymentsConfig = (env: Environment) => {
     host: read.host,
     /** 0: the system picks a free one. */
     port: read.integer("PAYMENTS_PORT", 3001, { max: 65_535 }),
+    /** Absent: plain HTTP, for a proxy that speaks TLS. */
+    tls: readTlsFiles(read, "PAYMENTS"),
     corsOrigins: corsOrigins(read),
     provider: read.oneOf("PAYMENTS_PROVIDER", ["sandbox"], "sandbox"),
     /** For one call to the provider. */

@@ -152,11 +152,12 @@ export default implement(payments, {
 
   async started() {
     await this.transaction((work) => scheduleRound(work, this.clock.now() + this.config.reconcileMs));
-    const { host, port, corsOrigins } = this.config;
+    const { host, port, tls, corsOrigins } = this.config;
     this.listener = await openListener({
       host,
       port,
       variable: "PAYMENTS_PORT",
+      tls,
       corsOrigins,
       routes: paymentRoutes({
         provider: this.provider(),

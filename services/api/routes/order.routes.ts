@@ -20,6 +20,7 @@ export const orderRoutes = [
     status: 202,
     summary: "Places the caller's cart as an order. The same Idempotency-Key and body answer the same order",
     idempotencyKey: "required",
+    limit: "order",
     body: Exactly({
       paymentToken: newOrder.paymentToken,
       shippingAddress: newOrder.shippingAddress,

@@ -67,6 +67,34 @@ describe("the table", () => {
     ]);
   });
 
+  test("keeps only what anybody may read", () => {
+    const kept = routes.filter(({ cache }) => cache !== undefined);
+    expect(kept.map(({ method, path }) => `${method} ${path}`)).toEqual([
+      "GET /api/v1/products",
+      "GET /api/v1/products/{id}",
+      "GET /api/v1/categories",
+    ]);
+    const base = { method: "GET", path: "/x", status: 200, summary: "", action: "v1.users.jwks", params: () => ({}) } as const;
+    actionRoute({ ...base, access: "public", cache: "product" });
+    // @ts-expect-error a customer's answer is the customer's
+    expect(() => actionRoute({ ...base, access: "customer", cache: "product" })).toThrow("must not be cached");
+    // @ts-expect-error so is a guest's
+    expect(() => actionRoute({ ...base, access: "guest-or-customer", cache: "product" })).toThrow("must not be cached");
+    expect(() => actionRoute({ ...base, method: "POST", access: "public", cache: "product" })).toThrow("must not be cached");
+  });
+
+  test("counts tries of passwords and tokens, orders, searches, reads and writes by themselves", () => {
+    const limits = Object.groupBy(routes, ({ limit }) => limit);
+    expect(limits.credentials?.map(({ path }) => path)).toEqual(
+      routes.filter(({ path }) => path.startsWith("/api/v1/auth/")).map(({ path }) => path),
+    );
+    expect(limits.order?.map(({ method, path }) => `${method} ${path}`)).toEqual(["POST /api/v1/orders"]);
+    expect(limits.search?.map(({ path }) => path)).toEqual(["/api/v1/products"]);
+    expect(limits.none?.map(({ path }) => path)).toEqual(["/.well-known/jwks.json", "/health/live", "/health/ready"]);
+    expect(limits.read?.every(({ method }) => method === "GET")).toBe(true);
+    expect(limits.write?.some(({ method }) => method === "GET")).toBe(false);
+  });
+
   test("does not compile with a mapping that its action does not take", () => {
     const base = { method: "GET", access: "public", status: 200, summary: "" } as const;
     actionRoute({ ...base, path: "/x/{id}", action: "v1.users.get", params: ({ path }) => ({ userId: path.id }) });

@@ -37,3 +37,10 @@ describe("The settings of payments", () => {
     expect(corsOrigins).toEqual(["https://a.example", "http://localhost:5173"]);
   });
 });
+
+test("TLS needs both files: a listener that speaks plain HTTP unawares would take cards in the open", () => {
+  const both = { PAYMENTS_TLS_CERT_FILE: "cert.pem", PAYMENTS_TLS_KEY_FILE: "key.pem" };
+  expect(paymentsConfig(both).tls).toMatchObject({ certFile: "cert.pem", keyFile: "key.pem" });
+  expect(paymentsConfig({}).tls).toBeUndefined();
+  for (const name of Object.keys(both)) expect(() => paymentsConfig({ [name]: "x.pem" })).toThrow("PAYMENTS_TLS_");
+});
