@@ -7,6 +7,7 @@ import { newId } from "@molecart/mixins/lib/ids.ts";
 import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import type { Job } from "@molecart/mixins/messaging/job-runner.ts";
 import type { SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
+import { isStaff } from "@molecart/mixins/ownership.ts";
 import { entriesOf } from "./ledger.ts";
 import { ChargePending, ChargeUnsettled, IdempotencyKeyReused, NotCapturedYet, PaymentNotFound } from "./payment.errors.ts";
 import {
@@ -31,7 +32,6 @@ import {
   capRefund,
   chargeKey,
   hear,
-  isStaff,
   mayStillArrive,
   type NewRefund,
   type News,

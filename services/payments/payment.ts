@@ -1,4 +1,4 @@
-import type { Customer, Viewer } from "@molecart/mixins/contracts/common.ts";
+import type { Customer } from "@molecart/mixins/contracts/common.ts";
 import type { Card, Payment, PaymentStatus, Refund } from "@molecart/mixins/contracts/payments.ts";
 import type { Money } from "@molecart/mixins/lib/money.ts";
 import { NotRefundable, RefundTooLarge } from "./payment.errors.ts";
@@ -249,11 +249,6 @@ export const ownerOf = (idempotencyKey: string): { paymentId: string; refundId: 
   const [paymentId, refundId] = idempotencyKey.split(REFUND) as [string, string?];
   return { paymentId, refundId };
 };
-
-export const isStaff = (viewer: Viewer): boolean => viewer.roles.some((role) => role === "staff" || role === "admin");
-
-export const maySee = (viewer: Viewer, { customer }: Pick<StoredPayment, "customer">): boolean =>
-  isStaff(viewer) || viewer.userId === customer?.id;
 
 export const toRefund = ({ id, orderId, amount, reason, status, createdAt }: StoredRefund): Refund => ({
   id,
