@@ -5,7 +5,7 @@ import { isTraceparent, newTraceparent } from "@molecart/mixins/lib/correlation.
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
 import type { Context, Service } from "moleculer";
-import { admit } from "./access.ts";
+import { admit, admitKey } from "./access.ts";
 import type { ApiConfig } from "./api.config.ts";
 import { IdempotencyKeyRequired, RateLimited, UnsupportedMediaType, ValidationFailed } from "./api.errors.ts";
 import type { Authenticator } from "./authentication.ts";
@@ -99,8 +99,9 @@ export const serve = async (route: Route, req: GatewayRequest, res: GatewayRespo
   const { edge } = exchange;
   exchange.route = route;
   if (route.limited) countAttempt(edge, req);
-  const caller = await edge.authenticator.identify(req.headers.authorization);
+  const caller = await edge.authenticator.identify(req.headers.authorization, req.headers["x-api-key"]);
   admit(route.access, caller);
+  admitKey(route, caller);
   const request = readRequest(route, req, caller);
 
   let cartToken: string | undefined;
@@ -141,7 +142,8 @@ const readRequest = (route: Route, req: GatewayRequest, caller: Caller | undefin
     checks.body(body);
   }
   const idempotencyKey = route.idempotencyKey && readIdempotencyKey(req.headers["idempotency-key"], route.idempotencyKey);
-  return { path, query, body, caller, cartId: undefined, idempotencyKey };
+  const address = addressKey(req.socket.remoteAddress ?? "");
+  return { path, query, body, caller, address, cartId: undefined, idempotencyKey };
 };
 
 const readIdempotencyKey = (header: string | string[] | undefined, use: IdempotencyKeyUse): string => {

@@ -1,18 +1,21 @@
+import { REVOKED, Revoked } from "@molecart/mixins/contracts/users.ts";
 import { checkHealth, type HealthCheckedService } from "@molecart/mixins/health.ts";
 import { type HttpListener, openHttpListener } from "@molecart/mixins/http-listener.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
-import type { CallingOptions, ServiceSchema } from "moleculer";
+import type { CallingOptions, Context, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import { apiConfig } from "./api.config.ts";
 import { MethodNotAllowed, NotFound } from "./api.errors.ts";
 import { answerOptions, begin, type Edge, type GatewayRequest, type GatewayResponse, refuse } from "./api.exchange.ts";
 import { readinessChecks } from "./api.readiness.ts";
 import { webRoutes } from "./api.web-routes.ts";
+import { ApiKeys } from "./api-keys.ts";
 import { Authenticator } from "./authentication.ts";
 import { Cors } from "./cors.ts";
 import { WindowCounter } from "./rate-limit.ts";
 import { routeChecks } from "./request-validation.ts";
+import { Revocations } from "./revocations.ts";
 import { type Found, type Pattern, Router } from "./router.ts";
 import { routes } from "./routes.ts";
 import { securityHeaders } from "./security-headers.ts";
@@ -21,8 +24,12 @@ const MINUTE_MS = 60_000;
 /** As long as a call to the mesh may take: a request that is being served gets its answer. */
 const CLOSE_GRACE_MS = 5_000;
 
+/** A pull that is not answered gives way to the next one. */
+const PULL_TIMEOUT_MS = 2_000;
+
 interface ApiService extends HealthCheckedService {
   edge: Edge;
+  identity: { apiKeys: ApiKeys; revocations: Revocations };
   router: Router<Pattern>;
   listener: HttpListener | undefined;
   /** Where it listens, such as `http://127.0.0.1:3000`. */
@@ -94,6 +101,20 @@ export default {
   created(this: ApiService) {
     const { env, clock } = runtimeOf(this.broker);
     const config = apiConfig(env);
+    const apiKeys = new ApiKeys({
+      clock,
+      find: (keyHash) => this.broker.call("v1.users.findApiKey", { keyHash }),
+      note: (uses) => this.broker.call("v1.users.noteApiKeyUse", { uses }),
+      onNotNoted: (error) => this.logger.warn("The use of API keys is noted later", { error: messageOf(error) }),
+    });
+    const revocations = new Revocations({
+      clock,
+      pull: (params) => this.broker.call("v1.users.revocations", params, { timeout: PULL_TIMEOUT_MS }),
+      onKids: (kids) => this.edge.authenticator.expectKids(kids),
+      onRevoked: (item) => apiKeys.forget(item),
+      onStale: (error) => this.logger.warn("The list of revoked tokens is not renewed", { error: messageOf(error) }),
+    });
+    this.identity = { apiKeys, revocations };
     this.edge = {
       config,
       clock,
@@ -102,6 +123,8 @@ export default {
         ...config.token,
         clock,
         fetchKeys: () => this.broker.call("v1.users.jwks", {}),
+        revocations,
+        apiKeys,
         onStaleKeys: (error) => this.logger.warn("The keys of access tokens are not renewed", { error: messageOf(error) }),
       }),
       cors: new Cors(config.corsOrigins),
@@ -117,7 +140,18 @@ export default {
     this.regenerateAllAutoAliases = () => {};
   },
 
+  events: {
+    [REVOKED]: {
+      params: Revoked,
+      handler(this: ApiService, { params }: Context<Revoked>) {
+        this.identity.revocations.add(params.items);
+      },
+    },
+  },
+
   async started(this: ApiService) {
+    this.identity.revocations.start();
+    this.identity.apiKeys.start();
     const { host, port } = this.edge.config;
     this.listener = await openHttpListener({
       variable: "API_PORT",
@@ -132,5 +166,6 @@ export default {
 
   async stopped(this: ApiService) {
     await this.listener?.close(CLOSE_GRACE_MS);
+    await Promise.all([this.identity?.revocations.stop(), this.identity?.apiKeys.stop()]);
   },
 } as unknown as ServiceSchema;

@@ -1,4 +1,4 @@
-import { Exactly, Id, type Role, Sku } from "@molecart/mixins/contracts/common.ts";
+import { Exactly, Id, type Role, Sku, type Viewer } from "@molecart/mixins/contracts/common.ts";
 import {
   type ActionName,
   type ActionParams,
@@ -8,20 +8,28 @@ import {
   contracts,
 } from "@molecart/mixins/contracts/index.ts";
 import { Fingerprint } from "@molecart/mixins/contracts/operations.ts";
+import type { Scope } from "@molecart/mixins/contracts/users.ts";
 import type { PricingRules } from "@molecart/mixins/lib/pricing.ts";
 import type { Static, TSchema, TUndefined } from "typebox";
 
-/** Who may use a route. Staff may use what customers may. */
-export type Access = "public" | "guest-or-customer" | "customer" | "staff";
+/** Who may use a route. Staff may use what customers may, and admins what staff may. */
+export type Access = "public" | "guest-or-customer" | "customer" | "staff" | "admin";
+/** Whose thing a route names; the caller's identity is put into the call for it, in one place. `self`: a thing of the caller's own,
+ *  by `userId`. `viewer`: of its owner or for staff to see, by `viewer`. Services answer others as if it did not exist. */
+export type Owner = "self" | "viewer";
 export type IdempotencyKeyUse = "required" | "optional";
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-/** Who calls, as the access token says. */
+/** Who calls, as the access token or the API key says. */
 export interface Caller {
   userId: string;
   email: string;
   name: string;
   roles: Role[];
+  /** Of an access token. */
+  sessionId?: string;
+  /** Of an API key: what it may be used for. Absent: everything that the roles allow. */
+  scopes?: readonly Scope[];
 }
 
 /** A call to the mesh by its contract. */
@@ -49,7 +57,9 @@ export interface RouteRequest<P extends string, A extends Access, B extends TSch
   path: { [N in NamesIn<P>]: string };
   body: Static<B>;
   query: Static<Q>;
-  caller: A extends "customer" | "staff" ? Caller : Caller | undefined;
+  caller: A extends "customer" | "staff" | "admin" ? Caller : Caller | undefined;
+  /** Of the client, as addresses are counted. */
+  address: string;
   /** The customer's or the guest's. */
   cartId: A extends "guest-or-customer" ? string : undefined;
   idempotencyKey: K extends "required" | "optional" ? string : undefined;
@@ -61,6 +71,8 @@ interface Common<P extends string, A extends Access, B extends TSchema, Q extend
   path: NamesIn<P> extends PathName ? P : never;
   root?: true;
   access: A;
+  /** What an API key must be good for to use it. Absent: it is closed to API keys. */
+  scope?: Scope;
   /** Of a success. */
   status: 200 | 201 | 202 | 204;
   summary: string;
@@ -72,10 +84,25 @@ interface Common<P extends string, A extends Access, B extends TSchema, Q extend
   limited?: true;
 }
 
-export interface ActionRoute<P extends string, A extends Access, N extends ActionName, B extends TSchema, Q extends TSchema, K>
-  extends Common<P, A, B, Q, K> {
+/** What is put into the params by `owner`. */
+interface OwnedBy {
+  self: "userId";
+  viewer: "viewer";
+}
+type ParamsBeside<N extends ActionName, O> = O extends Owner ? Omit<ActionParams<N>, OwnedBy[O]> : ActionParams<N>;
+
+export interface ActionRoute<
+  P extends string,
+  A extends Access,
+  N extends ActionName,
+  B extends TSchema,
+  Q extends TSchema,
+  K,
+  O = undefined,
+> extends Common<P, A, B, Q, K> {
   action: N;
-  params(request: RouteRequest<P, A, B, Q, K>): ActionParams<N>;
+  owner?: O;
+  params(request: RouteRequest<P, A, B, Q, K>): ParamsBeside<N, O>;
   /** The answer to a guest who has no cart. Where it is absent, the guest gets one. */
   withoutCart?(rules: PricingRules): ActionResult<N>;
   /** Where the result is to be found, below /api/v1. */
@@ -100,6 +127,7 @@ export type AnyRequest = {
   body: unknown;
   query: unknown;
   caller: Caller | undefined;
+  address: string;
   cartId: string | undefined;
   idempotencyKey: string | undefined;
 };
@@ -109,6 +137,8 @@ export interface Route {
   /** From the root: `/api/v1/products/{id}`. */
   readonly path: string;
   readonly access: Access;
+  readonly scope: Scope | undefined;
+  readonly owner: Owner | undefined;
   readonly status: number;
   readonly summary: string;
   readonly body: TSchema | undefined;
@@ -144,12 +174,21 @@ const erase = (given: any, uses: readonly ActionName[], result: TSchema, answer:
     query: undefined,
     ...given,
     path: given.root === true ? given.path : `${API_PREFIX}${given.path}`,
+    scope: given.scope,
+    owner: given.owner,
     idempotencyKey: given.idempotencyKey,
     limited: given.limited === true,
     uses,
     result,
     answer,
   });
+
+/** Last, so that nothing of the request can stand in its place. */
+const ownerParams = (owner: Owner | undefined, caller: Caller | undefined): { userId?: string; viewer?: Viewer } => {
+  if (owner === undefined) return {};
+  if (caller === undefined) throw new TypeError("A route that names somebody's thing was opened to nobody in particular");
+  return owner === "self" ? { userId: caller.userId } : { viewer: { userId: caller.userId, roles: caller.roles } };
+};
 
 /** A route that one action of the mesh serves. */
 export const actionRoute = <
@@ -159,11 +198,16 @@ export const actionRoute = <
   B extends TSchema = TUndefined,
   Q extends TSchema = TUndefined,
   K extends IdempotencyKeyUse | undefined = undefined,
+  O extends Owner | undefined = undefined,
 >(
-  route: ActionRoute<P, A, N, B, Q, K>,
+  route: ActionRoute<P, A, N, B, Q, K, O>,
 ): Route => {
-  const { action, params, under, location } = route;
-  const call = (desk: Desk, request: AnyRequest) => desk.call(action, params(request as RouteRequest<P, A, B, Q, K>));
+  const { action, params, under, location, owner } = route;
+  const call = (desk: Desk, request: AnyRequest) =>
+    desk.call(action, {
+      ...(params(request as RouteRequest<P, A, B, Q, K>) as object),
+      ...ownerParams(owner, request.caller),
+    } as unknown as ActionParams<N>);
   const { result } = actions[action];
   if (under === undefined) return erase(route, [action], result, call);
   return erase(

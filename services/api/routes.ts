@@ -6,6 +6,7 @@ import { catalogueRoutes } from "./routes/catalogue.routes.ts";
 import { healthRoutes } from "./routes/health.routes.ts";
 import { meRoutes } from "./routes/me.routes.ts";
 import { orderRoutes } from "./routes/order.routes.ts";
+import { userRoutes } from "./routes/user.routes.ts";
 
 /** Everything that can be reached from outside. */
 export const routes: readonly Route[] = [
@@ -15,5 +16,6 @@ export const routes: readonly Route[] = [
   ...cartRoutes,
   ...orderRoutes,
   ...adminRoutes,
+  ...userRoutes,
   ...healthRoutes,
 ];

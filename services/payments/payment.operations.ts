@@ -4,10 +4,10 @@ import type { DatabaseProps } from "@molecart/mixins/database.mixin.ts";
 import { type Clock, isoTime } from "@molecart/mixins/lib/clock.ts";
 import { Unavailable } from "@molecart/mixins/lib/errors.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
+import { isStaff } from "@molecart/mixins/lib/ownership.ts";
 import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import type { Job } from "@molecart/mixins/messaging/job-runner.ts";
 import type { SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
-import { isStaff } from "@molecart/mixins/ownership.ts";
 import { entriesOf } from "./ledger.ts";
 import { ChargePending, ChargeUnsettled, IdempotencyKeyReused, NotCapturedYet, PaymentNotFound } from "./payment.errors.ts";
 import {

@@ -1,7 +1,7 @@
 import { shipping } from "@molecart/mixins/contracts/shipping.ts";
 import { database } from "@molecart/mixins/database.mixin.ts";
 import { implement } from "@molecart/mixins/implement.ts";
-import { maySee } from "@molecart/mixins/ownership.ts";
+import { maySee } from "@molecart/mixins/lib/ownership.ts";
 import { ShipmentNotFound } from "./shipment.errors.ts";
 import { createShipment, deliverShipment, dispatchShipment, stopShipment } from "./shipment.operations.ts";
 import { findShipmentOf } from "./shipment.repository.ts";

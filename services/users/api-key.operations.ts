@@ -3,7 +3,7 @@ import { type ApiKeyHolder, type CreatedApiKey, STAFF_SCOPES } from "@molecart/m
 import { apiKeyPrefix, hashApiKey, newApiKey } from "@molecart/mixins/lib/api-key.ts";
 import { isoTime } from "@molecart/mixins/lib/clock.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
-import { isStaff } from "@molecart/mixins/ownership.ts";
+import { isStaff } from "@molecart/mixins/lib/ownership.ts";
 import { findApiKeyByHash, findApiKeys, insertApiKey, setApiKeyRevoked, setApiKeyUsed } from "./api-key.repository.ts";
 import { revokeKey } from "./revocation.operations.ts";
 import type { UsersDesk, UsersWork } from "./session.operations.ts";

@@ -3,6 +3,7 @@ import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { actionsOf, contracts } from "@molecart/mixins/contracts/index.ts";
+import type { Revocation } from "@molecart/mixins/contracts/users.ts";
 import { createBroker } from "@molecart/mixins/launch.ts";
 import { ManualClock } from "@molecart/mixins/lib/clock.ts";
 import { NotYet, Refusal, Unavailable } from "@molecart/mixins/lib/errors.ts";
@@ -26,6 +27,7 @@ const keys = await generateKeyPair("EdDSA", { extractable: true });
 /** What the mesh answers, and what it was asked: all services but the gateway are the test. */
 const answers = new Map<string, Answer>();
 let calls: Call[] = [];
+let revoked: Revocation[] = [];
 
 const fakeService = ({ name, version, ...contract }: (typeof contracts)[keyof typeof contracts]) => ({
   name,
@@ -37,6 +39,9 @@ const fakeService = ({ name, version, ...contract }: (typeof contracts)[keyof ty
         params,
         handler(ctx: Context<Record<string, unknown>, { traceparent: string }>) {
           const full = `v${version}.${name}.${action}`;
+          // Asked every few seconds, not by a request.
+          if (full === "v1.users.revocations")
+            return { items: revoked, nextCursor: null, asOf: new Date(NOW).toISOString(), kids: ["key-1"] };
           calls.push({ action: full, params: ctx.params, requestId: ctx.requestID, traceparent: ctx.meta.traceparent });
           const answer = answers.get(full);
           if (answer === undefined) throw new Error(`nobody expected ${full}`);
@@ -74,6 +79,7 @@ beforeEach(async () => {
   const publicJwk = { ...(await exportJWK(keys.publicKey)), kid: "key-1", alg: "EdDSA", use: "sig" };
   answers.clear();
   answers.set("v1.users.jwks", () => ({ keys: [publicJwk] }));
+  revoked = [];
   calls = [];
 });
 
@@ -134,6 +140,7 @@ describe("who may do what", () => {
     "guest-or-customer": ["PUT", "/cart/items/LAMP-1", "v1.carts.setItem", { quantity: 1 }],
     customer: ["GET", "/me", "v1.users.get"],
     staff: ["GET", "/inventory/LAMP-1", "v1.inventory.get"],
+    admin: ["GET", "/admin/users/u-1", "v1.users.getManaged"],
   } as const;
   const credentials: Record<string, () => Promise<Record<string, string>>> = {
     nobody: async () => ({}),
@@ -162,6 +169,10 @@ describe("who may do what", () => {
     ["staff", "a customer", 403],
     ["staff", "staff", 200],
     ["staff", "an admin", 200],
+    ["admin", "nobody", 401],
+    ["admin", "a customer", 403],
+    ["admin", "staff", 403],
+    ["admin", "an admin", 200],
   ])("a %s route answers %s with %i", async (access, who, status) => {
     const [method, path, action, body] = examples[access];
     answers.set(action, () => ({ ok: true }));

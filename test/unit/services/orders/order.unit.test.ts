@@ -1,17 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
-import type { Order, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
+import type { OrderStatus } from "@molecart/mixins/contracts/orders.ts";
 import type { Item } from "@molecart/mixins/contracts/products.ts";
 import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import fc from "fast-check";
-import {
-  maySee,
-  next,
-  placeOrder,
-  planCancellation,
-  priceLines,
-  type Trigger,
-  transitions,
-} from "../../../../services/orders/order.ts";
+import { next, placeOrder, planCancellation, priceLines, type Trigger, transitions } from "../../../../services/orders/order.ts";
 
 const statuses = Object.keys(transitions) as OrderStatus[];
 const triggers = [...new Set(statuses.flatMap((status) => Object.keys(transitions[status]) as Trigger[]))];
@@ -154,14 +146,5 @@ describe("Placing an order", () => {
     expect(requestHash(reordered)).toBe(requestHash(request));
     expect(requestHash({ ...request, expectedTotal: undefined })).toBe(requestHash(request));
     expect(requestHash({ ...request, paymentToken: "u" })).not.toBe(requestHash(request));
-  });
-});
-
-describe("An order", () => {
-  test("is seen by its owner and by staff, and by nobody else", () => {
-    const owner: Order["id"] = "u1";
-    expect(maySee({ userId: "u1", roles: ["customer"] }, owner)).toBe(true);
-    expect(maySee({ userId: "u2", roles: ["staff"] }, owner)).toBe(true);
-    expect(maySee({ userId: "u2", roles: ["customer"] }, owner)).toBe(false);
   });
 });
