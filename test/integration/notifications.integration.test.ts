@@ -297,7 +297,7 @@ for (const { store, servers: needed, settings } of documentStores) {
           "welcome",
         ]);
         expect(suppressed.map(({ sentAt }) => sentAt)).toEqual([null, null, null]);
-        expect(await readdir(join(dataDir, "mail"))).toHaveLength(6);
+        expect(await readdir(join(dataDir, "mail"))).toHaveLength(7);
       });
     });
 
