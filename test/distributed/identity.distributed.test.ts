@@ -229,7 +229,7 @@ describeWith(["nats", "postgres"], "Identity at two gateways", () => {
     expect((await send(late, "GET", "/me", bearer(fresh))).status).toBe(200);
   });
 
-  test("the broadcast is what is fast: without the pull a gateway knows of it, too", async () => {
+  test("a revocation is broadcast to every node, also to one that never asks", async () => {
     const heard: unknown[] = [];
     const listener = await createBroker([], { env: { ...env, NODE_ID: "listener" } });
     brokers.push(listener);
