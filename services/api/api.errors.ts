@@ -5,7 +5,7 @@ export const CLIENT_CLOSED_REQUEST = 499;
 
 /** What the edge itself refuses. The services' own codes are in their contracts. */
 export const edgeErrors = {
-  UNAUTHENTICATED: "The access token is missing, expired or not valid",
+  UNAUTHENTICATED: "The access token or API key is missing, expired, revoked or not valid",
   FORBIDDEN: "The account may not do this",
   NOT_FOUND: "No such resource",
   METHOD_NOT_ALLOWED: "The resource does not offer this method",
@@ -55,8 +55,8 @@ export class Unauthenticated extends EdgeRefusal {
 }
 
 export class Forbidden extends EdgeRefusal {
-  constructor() {
-    super("FORBIDDEN", 403, "This is for the shop's staff");
+  constructor(detail: string) {
+    super("FORBIDDEN", 403, detail);
   }
 }
 

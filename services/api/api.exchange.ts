@@ -8,7 +8,7 @@ import { newId } from "@molecart/mixins/lib/ids.ts";
 import type { DeadlineLocals } from "@molecart/mixins/middlewares/deadlines.ts";
 import type { Context, Service } from "moleculer";
 import Negotiator from "negotiator";
-import { admit, isStaff } from "./access.ts";
+import { admit, admitKey, isStaff } from "./access.ts";
 import type { AnswerCache, CachedKind, CachedRoute, Served } from "./answer-cache.ts";
 import type { ApiConfig } from "./api.config.ts";
 import {
@@ -23,7 +23,7 @@ import type { EventStreams } from "./api.event-streams.ts";
 import { serveStream } from "./api.streams.ts";
 import type { Authenticator } from "./authentication.ts";
 import { customerCart, guestCart, newCartToken, readCartToken } from "./cart-identity.ts";
-import type { Clients } from "./client-address.http.ts";
+import { addressKey, type Clients } from "./client-address.http.ts";
 import { type Coding, codingFor, compress, isWorthCompressing } from "./compression.zlib.ts";
 import type { Answering } from "./connection-refusal.http.ts";
 import type { Cors, Headers } from "./cors.ts";
@@ -146,6 +146,7 @@ export const serve = async (route: Route, req: GatewayRequest, res: GatewayRespo
   const caller = await identify(route, req, res);
   await edge.limits?.count(route.limit, caller, req, res);
   admit(route.access, caller);
+  admitKey(route, caller);
   const request = readRequest(route, req, caller);
   if (isStream(route)) return serveStream(route, request, desk.call, req, res);
   if (route.page !== undefined) return sendPage(route.page, req, res);
@@ -176,14 +177,15 @@ const identify = async (route: Route, req: GatewayRequest, res: GatewayResponse)
   const { authenticator, limits } = req.exchange.edge;
   limits?.check(route.limit, req, res);
   try {
-    return await authenticator.identify(req.headers.authorization);
+    return await authenticator.identify(req.headers.authorization, req.headers["x-api-key"]);
   } catch (error) {
     await limits?.count(route.limit, undefined, req, res);
     throw error;
   }
 };
 
-const hasCredentials = ({ headers }: IncomingMessage): boolean => headers.authorization !== undefined;
+const hasCredentials = ({ headers }: IncomingMessage): boolean =>
+  headers.authorization !== undefined || headers["x-api-key"] !== undefined;
 
 const isKept = (route: Route): route is KeptRoute => route.cache !== undefined;
 
@@ -204,6 +206,7 @@ export const serveAtHand = async (req: GatewayRequest, res: GatewayResponse): Pr
   let caller: Caller | undefined;
   if (hasCredentials(req)) {
     caller = await identify(route, req, res);
+    admitKey(route, caller);
     if (isStaff(caller)) return false;
   }
   await edge.limits?.count(route.limit, caller, req, res);
@@ -218,7 +221,8 @@ const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 
 const readRequest = (route: Route, req: GatewayRequest, caller: Caller | undefined): AnyRequest => {
-  const checks = req.exchange.edge.checks.get(route) as RouteChecks;
+  const { edge } = req.exchange;
+  const checks = edge.checks.get(route) as RouteChecks;
   const path = req.$params.params ?? {};
   const { query, body = {} } = req;
   checks.path(path);
@@ -228,7 +232,8 @@ const readRequest = (route: Route, req: GatewayRequest, caller: Caller | undefin
     checks.body(body);
   }
   const idempotencyKey = route.idempotencyKey && readIdempotencyKey(req.headers["idempotency-key"], route.idempotencyKey);
-  return { path, query, body, caller, cartId: undefined, idempotencyKey };
+  const address = addressKey(edge.clients.addressOf(req));
+  return { path, query, body, caller, address, cartId: undefined, idempotencyKey };
 };
 
 const readIdempotencyKey = (header: string | string[] | undefined, use: IdempotencyKeyUse): string => {
@@ -361,7 +366,7 @@ const sendServed = async (req: GatewayRequest, res: GatewayResponse, served: Ser
   const { answer, stale, ageSeconds } = served;
   if (!acceptsJson(req.headers.accept)) throw new NotAcceptable();
   res.setHeader("ETag", answer.etag);
-  addVary(res, "Accept-Encoding, Authorization");
+  addVary(res, "Accept-Encoding, Authorization, X-API-Key");
   if (stale) {
     res.setHeader("Age", ageSeconds);
     res.setHeader("X-Degraded", "stale");
@@ -391,7 +396,7 @@ const send = async (req: GatewayRequest, res: GatewayResponse, status: number, r
   const text = JSON.stringify(result);
   res.setHeader("Cache-Control", cacheControlOf(route));
   if (route.limit !== "credentials") addVary(res, "Accept-Encoding");
-  if (route.cache !== undefined) addVary(res, "Authorization");
+  if (route.cache !== undefined) addVary(res, "Authorization, X-API-Key");
   if (route.method === "GET") {
     const tag = entityTag(text);
     res.setHeader("ETag", tag);

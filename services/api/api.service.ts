@@ -1,5 +1,6 @@
 import type { HintData } from "@molecart/mixins/contracts/index.ts";
 import { orders } from "@molecart/mixins/contracts/orders.ts";
+import { REVOKED, Revoked } from "@molecart/mixins/contracts/users.ts";
 import { openRedis, type RedisConnection } from "@molecart/mixins/database/redis.ts";
 import { checkHealth, Degraded, type HealthCheckedService } from "@molecart/mixins/health.ts";
 import { type HttpListener, openHttpListener } from "@molecart/mixins/http-listener.ts";
@@ -23,6 +24,7 @@ import {
 } from "./api.exchange.ts";
 import { readinessChecks } from "./api.readiness.ts";
 import { webRoutes } from "./api.web-routes.ts";
+import { ApiKeys } from "./api-keys.ts";
 import { Authenticator } from "./authentication.ts";
 import { Clients } from "./client-address.http.ts";
 import { Answering, connectionRefusal } from "./connection-refusal.http.ts";
@@ -33,6 +35,7 @@ import { isOutage } from "./problem.ts";
 import { redisCounters } from "./rate-limit.redis.ts";
 import { RateLimiter } from "./rate-limit.ts";
 import { routeChecks } from "./request-validation.ts";
+import { Revocations } from "./revocations.ts";
 import { type Found, type Pattern, Router } from "./router.ts";
 import { routes } from "./routes.ts";
 import { securityHeaders } from "./security-headers.ts";
@@ -42,8 +45,12 @@ const MAX_URL_LENGTH = 8_192;
 /** As long as a call to the mesh may take: a request that is being served gets its answer. */
 const CLOSE_GRACE_MS = 5_000;
 
+/** A pull that is not answered gives way to the next one. */
+const PULL_TIMEOUT_MS = 2_000;
+
 interface ApiService extends HealthCheckedService {
   edge: Edge;
+  identity: { apiKeys: ApiKeys; revocations: Revocations };
   router: Router<Pattern>;
   listener: HttpListener | undefined;
   redis: RedisConnection | undefined;
@@ -162,6 +169,20 @@ export default {
   created(this: ApiService) {
     const { env, clock } = runtimeOf(this.broker);
     const config = apiConfig(env);
+    const apiKeys = new ApiKeys({
+      clock,
+      find: (keyHash) => this.broker.call("v1.users.findApiKey", { keyHash }),
+      note: (uses) => this.broker.call("v1.users.noteApiKeyUse", { uses }),
+      onNotNoted: (error) => this.logger.warn("The use of API keys is noted later", { error: messageOf(error) }),
+    });
+    const revocations = new Revocations({
+      clock,
+      pull: (params) => this.broker.call("v1.users.revocations", params, { timeout: PULL_TIMEOUT_MS }),
+      onKids: (kids) => this.edge.authenticator.expectKids(kids),
+      onRevoked: (item) => apiKeys.forget(item),
+      onStale: (error) => this.logger.warn("The list of revoked tokens is not renewed", { error: messageOf(error) }),
+    });
+    this.identity = { apiKeys, revocations };
     this.edge = {
       config,
       clock,
@@ -170,6 +191,8 @@ export default {
         ...config.token,
         clock,
         fetchKeys: () => this.broker.call("v1.users.jwks", {}),
+        revocations,
+        apiKeys,
         onStaleKeys: (error) => this.logger.warn("The keys of access tokens are not renewed", { error: messageOf(error) }),
       }),
       cors: new Cors(config.corsOrigins),
@@ -205,6 +228,12 @@ export default {
   },
 
   events: {
+    [REVOKED]: {
+      params: Revoked,
+      handler(this: ApiService, { params }: Context<Revoked>) {
+        this.identity.revocations.add(params.items);
+      },
+    },
     "order.changed": {
       params: orders.hints["order.changed"],
       handler(this: ApiService, ctx: Context<HintData<"order.changed">>) {
@@ -226,6 +255,8 @@ export default {
   },
 
   async started(this: ApiService) {
+    this.identity.revocations.start();
+    this.identity.apiKeys.start();
     const { host, port, tls, sockets, redisUrl, namespace, limits } = this.edge.config;
     const { clock, clients, answering } = this.edge;
     if (limits !== undefined) {
@@ -269,5 +300,6 @@ export default {
     await this.listener?.close(CLOSE_GRACE_MS);
     await this.limiter?.stop();
     await this.redis?.close();
+    await Promise.all([this.identity?.revocations.stop(), this.identity?.apiKeys.stop()]);
   },
 } as unknown as ServiceSchema;

@@ -1,4 +1,4 @@
-import { admit } from "./access.ts";
+import { admit, admitKey } from "./access.ts";
 import { InvalidLastEventId } from "./api.errors.ts";
 import type { Place } from "./api.event-streams.ts";
 import type { GatewayRequest, GatewayResponse } from "./api.exchange.ts";
@@ -69,8 +69,9 @@ const follow = (
       position,
       read: (after) => route.stream.read(call, request, after),
       isStillAdmitted: async () => {
-        const caller = await edge.authenticator.identify(req.headers.authorization);
+        const caller = await edge.authenticator.identify(req.headers.authorization, req.headers["x-api-key"]);
         admit(route.access, caller);
+        admitKey(route, caller);
         return caller?.userId === request.caller?.userId;
       },
     },

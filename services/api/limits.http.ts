@@ -15,10 +15,8 @@ import type { Quota, RateLimiter, Verdict } from "./rate-limit.ts";
 import type { Caller } from "./route.ts";
 
 /** What names a caller for the limits: the API key where the request came with one, else the user. */
-const ownerOf = (caller: Caller): readonly [LimitedBy, string] => {
-  const { keyId } = caller as { keyId?: unknown };
-  return typeof keyId === "string" ? ["key", keyId] : ["user", caller.userId];
-};
+const ownerOf = ({ keyId, userId }: Caller): readonly [LimitedBy, string] =>
+  keyId === undefined ? ["user", userId] : ["key", keyId];
 
 const policies = new Map(
   limitClasses.flatMap((name) => (["address", "user", "key"] as const).map((by) => [`${name} ${by}`, `${name}-${by}`])),

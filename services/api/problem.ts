@@ -109,6 +109,12 @@ const answer = (
   isFault: status >= 500,
 });
 
+/** A service that asks for patience says how much. */
+const retryAfter = ({ code, data }: MolecartError): Readonly<Record<string, string>> => {
+  const { retryAfterSeconds } = (data ?? {}) as { retryAfterSeconds?: unknown };
+  return code === 429 && typeof retryAfterSeconds === "number" ? { "Retry-After": String(retryAfterSeconds) } : {};
+};
+
 /** What a client is told of an error. The text of a refusal was written for clients; of anything else they learn only that it
  *  happened, as its message may name hosts, queries or data of others. */
 export const problemOf = (error: unknown, requestId: string): ProblemAnswer => {
@@ -118,7 +124,7 @@ export const problemOf = (error: unknown, requestId: string): ProblemAnswer => {
   }
   if (error instanceof MolecartError) {
     if (error.code >= 400 && error.code < 500)
-      return answer({ code: error.type, status: error.code, detail: error.message }, requestId);
+      return answer({ code: error.type, status: error.code, detail: error.message, headers: retryAfter(error) }, requestId);
     if (error.type === "DEADLINE_EXCEEDED") return answer(deadlineExceeded, requestId);
     return answer(error.code === 503 ? unavailable : internal, requestId);
   }

@@ -1,4 +1,4 @@
-import { Exactly, Id, type Role, Sku } from "@molecart/mixins/contracts/common.ts";
+import { Exactly, Id, type Role, Sku, type Viewer } from "@molecart/mixins/contracts/common.ts";
 import {
   type ActionName,
   type ActionParams,
@@ -8,22 +8,32 @@ import {
   contracts,
 } from "@molecart/mixins/contracts/index.ts";
 import { Fingerprint } from "@molecart/mixins/contracts/operations.ts";
+import type { Scope } from "@molecart/mixins/contracts/users.ts";
 import type { PricingRules } from "@molecart/mixins/lib/pricing.ts";
 import { type Static, type TSchema, type TUndefined, Type } from "typebox";
 import type { CachedKind } from "./answer-cache.ts";
 import type { LimitClass } from "./limit-class.ts";
 
-/** Who may use a route. Staff may use what customers may. */
-export type Access = "public" | "guest-or-customer" | "customer" | "staff";
+/** Who may use a route. Staff may use what customers may, and admins what staff may. */
+export type Access = "public" | "guest-or-customer" | "customer" | "staff" | "admin";
+/** Whose thing a route names; the caller's identity is put into the call for it, in one place. `self`: a thing of the caller's own,
+ *  by `userId`. `viewer`: of its owner or for staff to see, by `viewer`. Services answer others as if it did not exist. */
+export type Owner = "self" | "viewer";
 export type IdempotencyKeyUse = "required" | "optional";
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-/** Who calls, as the access token says. */
+/** Who calls, as the access token or the API key says. */
 export interface Caller {
   userId: string;
   email: string;
   name: string;
   roles: Role[];
+  /** Of an access token. */
+  sessionId?: string;
+  /** Of an API key. */
+  keyId?: string;
+  /** Of an API key: what it may be used for. Absent: everything that the roles allow. */
+  scopes?: readonly Scope[];
 }
 
 /** A call to the mesh by its contract. `timeoutMs`: how long an answer is waited for, repeats included; less where the request itself
@@ -58,7 +68,9 @@ export interface RouteRequest<P extends string, A extends Access, B extends TSch
   path: { [N in NamesIn<P>]: string };
   body: Static<B>;
   query: Static<Q>;
-  caller: A extends "customer" | "staff" ? Caller : Caller | undefined;
+  caller: A extends "customer" | "staff" | "admin" ? Caller : Caller | undefined;
+  /** Of the client, as addresses are counted. */
+  address: string;
   /** The customer's or the guest's. */
   cartId: A extends "guest-or-customer" ? string : undefined;
   idempotencyKey: K extends "required" | "optional" ? string : undefined;
@@ -70,6 +82,8 @@ interface Common<P extends string, A extends Access, B extends TSchema, Q extend
   path: NamesIn<P> extends PathName ? P : never;
   root?: true;
   access: A;
+  /** What an API key must be good for to use it. Absent: it is closed to API keys. */
+  scope?: Scope;
   /** Of a success. */
   status: 200 | 201 | 202 | 204;
   summary: string;
@@ -84,10 +98,25 @@ interface Common<P extends string, A extends Access, B extends TSchema, Q extend
   cache?: A extends "public" ? CachedKind : never;
 }
 
-export interface ActionRoute<P extends string, A extends Access, N extends ActionName, B extends TSchema, Q extends TSchema, K>
-  extends Common<P, A, B, Q, K> {
+/** What is put into the params by `owner`. */
+interface OwnedBy {
+  self: "userId";
+  viewer: "viewer";
+}
+type ParamsBeside<N extends ActionName, O> = O extends Owner ? Omit<ActionParams<N>, OwnedBy[O]> : ActionParams<N>;
+
+export interface ActionRoute<
+  P extends string,
+  A extends Access,
+  N extends ActionName,
+  B extends TSchema,
+  Q extends TSchema,
+  K,
+  O = undefined,
+> extends Common<P, A, B, Q, K> {
   action: N;
-  params(request: RouteRequest<P, A, B, Q, K>): ActionParams<N>;
+  owner?: O;
+  params(request: RouteRequest<P, A, B, Q, K>): ParamsBeside<N, O>;
   /** The answer to a guest who has no cart. Where it is absent, the guest gets one. */
   withoutCart?(rules: PricingRules): ActionResult<N>;
   /** Where the result is to be found, below /api/v1. */
@@ -125,14 +154,21 @@ export interface StreamPart {
 
 /** A stream of events about one topic. It is read again when a hint about its topic has come, and now and then. */
 export interface StreamRoute<P extends string, A extends "customer" | "staff", E extends Record<string, TSchema>>
-  extends Pick<Common<P, A, TUndefined, TUndefined, undefined>, "path" | "access" | "summary"> {
+  extends Pick<Common<P, A, TUndefined, TUndefined, undefined>, "path" | "access" | "scope" | "summary"> {
+  /** Whose thing it tells of; `read` is given who asks. */
+  owner: "viewer";
   /** The actions that it reads. */
   uses: readonly ActionName[];
   /** The schema of the data of each event. */
   events: E;
   topic(request: RouteRequest<P, A, TUndefined, TUndefined, undefined>): string;
   /** What comes after an id; 0 is before the first. Throws what refuses the caller. */
-  read(call: CallMesh, request: RouteRequest<P, A, TUndefined, TUndefined, undefined>, after: number): Promise<StreamPart>;
+  read(
+    call: CallMesh,
+    request: RouteRequest<P, A, TUndefined, TUndefined, undefined>,
+    after: number,
+    viewer: Viewer,
+  ): Promise<StreamPart>;
 }
 
 /** What the gateway needs of a route whose answer is a stream (`text/event-stream`). */
@@ -151,6 +187,7 @@ export type AnyRequest = {
   body: unknown;
   query: unknown;
   caller: Caller | undefined;
+  address: string;
   cartId: string | undefined;
   idempotencyKey: string | undefined;
 };
@@ -170,6 +207,8 @@ export interface Route {
   /** From the root: `/api/v1/products/{id}`. */
   readonly path: string;
   readonly access: Access;
+  readonly scope: Scope | undefined;
+  readonly owner: Owner | undefined;
   readonly status: number;
   readonly summary: string;
   readonly body: TSchema | undefined;
@@ -213,6 +252,8 @@ const erase = (given: any, uses: readonly ActionName[], result: TSchema, answer:
     query: undefined,
     ...given,
     path: given.root === true ? given.path : `${API_PREFIX}${given.path}`,
+    scope: given.scope,
+    owner: given.owner,
     idempotencyKey: given.idempotencyKey,
     limit: given.limit ?? (given.method === "GET" ? "read" : "write"),
     cache: given.cache,
@@ -220,6 +261,13 @@ const erase = (given: any, uses: readonly ActionName[], result: TSchema, answer:
     result,
     answer,
   });
+};
+
+/** Last, so that nothing of the request can stand in its place. */
+const ownerParams = (owner: Owner | undefined, caller: Caller | undefined): { userId?: string; viewer?: Viewer } => {
+  if (owner === undefined) return {};
+  if (caller === undefined) throw new TypeError("A route that names somebody's thing was opened to nobody in particular");
+  return owner === "self" ? { userId: caller.userId } : { viewer: { userId: caller.userId, roles: caller.roles } };
 };
 
 /** A route that one action of the mesh serves. */
@@ -230,11 +278,16 @@ export const actionRoute = <
   B extends TSchema = TUndefined,
   Q extends TSchema = TUndefined,
   K extends IdempotencyKeyUse | undefined = undefined,
+  O extends Owner | undefined = undefined,
 >(
-  route: ActionRoute<P, A, N, B, Q, K>,
+  route: ActionRoute<P, A, N, B, Q, K, O>,
 ): Route => {
-  const { action, params, under, location } = route;
-  const call = (desk: Desk, request: AnyRequest) => desk.call(action, params(request as RouteRequest<P, A, B, Q, K>));
+  const { action, params, under, location, owner } = route;
+  const call = (desk: Desk, request: AnyRequest) =>
+    desk.call(action, {
+      ...(params(request as RouteRequest<P, A, B, Q, K>) as object),
+      ...ownerParams(owner, request.caller),
+    } as unknown as ActionParams<N>);
   const { result } = actions[action];
   if (under === undefined) return erase(route, [action], result, call);
   return erase(
@@ -264,7 +317,12 @@ export const streamRoute = <const P extends string, A extends "customer" | "staf
   route: StreamRoute<P, A, E>,
 ): Route => {
   const { events, topic, read, ...common } = route;
-  const stream = { events, topic, read } as unknown as Stream;
+  const stream = {
+    events,
+    topic,
+    read: (call: CallMesh, request: AnyRequest, after: number) =>
+      read(call, request as never, after, ownerParams(route.owner, request.caller).viewer as Viewer),
+  } as Stream;
   return erase(
     { ...common, method: "GET", status: 200, query: Exactly({ lastEventId: Type.Optional(LastEventId) }), stream },
     route.uses,
@@ -272,6 +330,7 @@ export const streamRoute = <const P extends string, A extends "customer" | "staf
     () => Promise.reject(new TypeError("A stream is read, not answered")),
   );
 };
+
 /** A page or a file that the gateway itself has. */
 export const pageRoute = (path: string, summary: string, page: Page): Route =>
   erase({ method: "GET", root: true, path, access: "public", status: 200, summary, page }, [], Type.Unknown(), async () => null);

@@ -7,6 +7,7 @@ import { documentRoutes } from "./routes/document.routes.ts";
 import { healthRoutes } from "./routes/health.routes.ts";
 import { meRoutes } from "./routes/me.routes.ts";
 import { orderRoutes } from "./routes/order.routes.ts";
+import { userRoutes } from "./routes/user.routes.ts";
 
 /** Everything that can be reached from outside. */
 export const routes: readonly Route[] = [
@@ -16,6 +17,7 @@ export const routes: readonly Route[] = [
   ...cartRoutes,
   ...orderRoutes,
   ...adminRoutes,
+  ...userRoutes,
   ...healthRoutes,
   ...documentRoutes(() => routes),
 ];

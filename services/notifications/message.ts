@@ -4,6 +4,8 @@ export interface Content {
   opening: readonly string[];
   /** Label and value, such as an order's lines and totals. */
   rows?: readonly (readonly [label: string, value: string])[];
+  /** The label of a link whose address is known when the message is sent, and is stored nowhere. */
+  link?: string;
   closing?: readonly string[];
 }
 
@@ -12,6 +14,19 @@ export interface Message {
   text: string;
   html: string;
 }
+
+/** Stands for the address of the link. Names and reasons of strangers come in without braces, or in no message with a link. */
+const LINK_PLACE = "{{link}}";
+
+/** The message with its link, as it is sent. */
+export const withLink = <M extends Message>(message: M, address: string): M => ({
+  ...message,
+  text: message.text.replaceAll(LINK_PLACE, address),
+  html: message.html.replaceAll(LINK_PLACE, escapeHtml(address)),
+});
+
+/** The text for everybody who is not its recipient's mailbox. */
+export const withoutLink = (text: string): string => text.replaceAll(LINK_PLACE, "(The link is in the e-mail only.)");
 
 /** RFC 5322 allows 998 characters in a line; mail programs show about 60. */
 const MAX_SUBJECT_LENGTH = 200;
@@ -43,17 +58,18 @@ const row = ([label, value]: readonly [string, string]): string =>
 
 /** The message as it is sent, to a person of this name and from this shop. */
 export const renderMessage = (content: Content, { name, shop }: { name: string; shop: string }): Message => {
-  const { subject, opening, rows = [], closing = [] } = content;
+  const { subject, opening, rows = [], link, closing = [] } = content;
   const before = [greeting(name), ...opening];
   const after = [...closing, `Your ${shop} team`];
   const list = rows.map(([label, value]) => `${label}: ${value}`).join("\n");
   return {
     subject: singleLine(subject),
-    text: `${[...before, ...(list === "" ? [] : [list]), ...after].join("\n\n")}\n`,
+    text: `${[...before, ...(list === "" ? [] : [list]), ...(link === undefined ? [] : [LINK_PLACE]), ...after].join("\n\n")}\n`,
     html: [
       '<!doctype html><html lang="en"><head><meta charset="utf-8"></head><body style="font-family:sans-serif;line-height:1.5">',
       ...before.map(paragraph),
       ...(rows.length === 0 ? [] : [`<table style="border-collapse:collapse">${rows.map(row).join("")}</table>`]),
+      ...(link === undefined ? [] : [`<p><a href="${LINK_PLACE}">${escapeHtml(link)}</a></p>`]),
       ...after.map(paragraph),
       "</body></html>",
     ].join("\n"),

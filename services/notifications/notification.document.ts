@@ -15,6 +15,8 @@ export interface NotificationDocument {
   text: string;
   html: string;
   status: Notification["status"];
+  /** Of a message with a link to a new password: whoever sends it asks for the link's token by this. */
+  resetId?: string;
   orderId: string | null;
   /** The number that customers know the order by; null where it is about no order. */
   orderNumber: string | null;

@@ -1,10 +1,13 @@
 import type { DocumentWork } from "@molecart/mixins/document-store/document-inbox.ts";
 import type { DocumentStoreProps } from "@molecart/mixins/document-store.mixin.ts";
+import type { Call, Caller } from "@molecart/mixins/implement.ts";
+import { codeOf } from "@molecart/mixins/lib/errors.ts";
 import { filesChannel } from "./channels/files.ts";
 import { smtpChannel } from "./channels/smtp.ts";
+import { withLink } from "./message.ts";
 import type { NotificationDocument, PreferencesDocument } from "./notification.document.ts";
 import { findPreferences, queueIn } from "./notification.repository.ts";
-import { Sender, type SenderOptions } from "./notification.sender.ts";
+import { Pointless, Sender, type SenderOptions } from "./notification.sender.ts";
 import { DEFAULT_PREFERENCES, notificationsOf, type Occurrence } from "./notification.ts";
 import type { NotificationsConfig } from "./notifications.config.ts";
 
@@ -34,12 +37,26 @@ export const notify = async (
   sender.wake();
 };
 
+/** The notification as it is sent: with its link, whose token users makes. It is the same at each call, so a repeat says the same. */
+const completeBy =
+  (call: Call, shopUrl: string) =>
+  async (notification: NotificationDocument): Promise<NotificationDocument> => {
+    const { resetId } = notification;
+    if (resetId === undefined) return notification;
+    const { token } = await call("v1.users.issueResetToken", { resetId }).catch((error: unknown) => {
+      if (codeOf(error) === "INVALID_RESET_TOKEN") throw new Pointless("The link has expired or was replaced by a newer one");
+      throw error;
+    });
+    // Behind the #: browsers send it neither to the web shop's server nor, as a referrer, to others.
+    return withLink(notification, `${shopUrl}/reset-password#token=${token}`);
+  };
+
 const FILES_IN_HAND = 8;
 
 /** The sender of this broker, not started. */
 export const senderOf = (
-  { documents, clock }: Pick<NotificationStore, "documents" | "clock">,
-  { transport, from, sendDeadlineMs, giveUpAfterMs }: NotificationsConfig,
+  { documents, clock, call }: Pick<NotificationStore, "documents" | "clock"> & Caller,
+  { transport, from, shopUrl, sendDeadlineMs, giveUpAfterMs }: NotificationsConfig,
   log: SenderOptions["log"],
 ): Sender => {
   const email =
@@ -50,6 +67,7 @@ export const senderOf = (
     queue: queueIn(documents),
     clock,
     channels: { email },
+    complete: completeBy(call, shopUrl),
     // More than there are connections would only wait, with their deadline running.
     concurrency: transport.kind === "smtp" ? transport.connections : FILES_IN_HAND,
     sendDeadlineMs,

@@ -21,12 +21,17 @@ export interface SenderOptions {
   queue: Queue;
   clock: Clock;
   channels: Record<Channel, ChannelAdapter>;
+  /** The message with what is not stored of it; rejects with `Pointless` when there is nothing to be sent any more. */
+  complete?(notification: NotificationDocument): Promise<NotificationDocument>;
   /** Notifications in hand at the same time. */
   concurrency: number;
   sendDeadlineMs: number;
   giveUpAfterMs: number;
   log: { warn(message: string, detail: object): void; error(message: string, detail: object): void };
 }
+
+/** A message that helps nobody any more, such as one with a link that has expired. */
+export class Pointless extends Error {}
 
 /** What a sender may need beyond the deadline of its channel to note the outcome. */
 const LEASE_MARGIN_MS = 30_000;
@@ -123,11 +128,12 @@ export class Sender {
   }
 
   async #attempt(notification: NotificationDocument): Promise<{ error: unknown } | undefined> {
-    const { channels, sendDeadlineMs } = this.#options;
+    const { channels, complete, sendDeadlineMs } = this.#options;
     try {
-      await withDeadline(sendDeadlineMs, this.#stopping.signal, (signal) =>
-        channels[notification.channel].deliver(notification, signal),
-      );
+      await withDeadline(sendDeadlineMs, this.#stopping.signal, async (signal) => {
+        const message = complete === undefined ? notification : await complete(notification);
+        await channels[notification.channel].deliver(message, signal);
+      });
       return undefined;
     } catch (error) {
       return { error };
@@ -136,7 +142,8 @@ export class Sender {
 
   async #noteFailure(notification: NotificationDocument, error: unknown): Promise<void> {
     const { queue, clock, giveUpAfterMs, log } = this.#options;
-    const next = afterFailure(notification, clock.now(), giveUpAfterMs);
+    const isPointless = error instanceof Pointless;
+    const next = isPointless ? { status: "suppressed" as const } : afterFailure(notification, clock.now(), giveUpAfterMs);
     await queue.setFailure(notification, next, messageOf(error));
     // The error's text may hold the address, so the log has its code alone.
     const detail = {
@@ -145,7 +152,8 @@ export class Sender {
       attempts: notification.attempts,
       code: faultCode(error),
     };
-    if (next.status === "failed") log.error("Notification is given up", detail);
+    if (isPointless) log.warn("Notification has become pointless", detail);
+    else if (next.status === "failed") log.error("Notification is given up", detail);
     else log.warn("Notification was not sent, will be retried", detail);
   }
 }

@@ -4,7 +4,7 @@ import type { EventData } from "@molecart/mixins/contracts/index.ts";
 import type { Channel, Notification, Preferences } from "@molecart/mixins/contracts/notifications.ts";
 import { type Backoff, delayMs } from "@molecart/mixins/lib/backoff.ts";
 import { isoTime } from "@molecart/mixins/lib/clock.ts";
-import { renderMessage } from "./message.ts";
+import { renderMessage, withoutLink } from "./message.ts";
 import type { NotificationDocument } from "./notification.document.ts";
 import { type NotifiedEvent, type Topic, templateOf } from "./templates.ts";
 
@@ -64,6 +64,7 @@ export const notificationsOf = (
     to: recipient.address,
     ...message,
     status: isWanted(preferences, recipient.channel, template.topic) ? "queued" : "suppressed",
+    ...("resetId" in data && { resetId: data.resetId }),
     orderId: orderIdOf(data),
     orderNumber: "number" in data ? data.number : null,
     createdAt: isoTime(now),
@@ -81,7 +82,7 @@ export const toNotification = (document: NotificationDocument): Notification => 
   channel: document.channel,
   template: document.template,
   subject: document.subject,
-  body: document.text,
+  body: withoutLink(document.text),
   status: document.status,
   orderId: document.orderId,
   createdAt: document.createdAt,
@@ -91,7 +92,8 @@ export const toNotification = (document: NotificationDocument): Notification => 
 /** A short fault is over within seconds; a mail server that stays down is asked two to four times an hour. */
 const RETRY_BACKOFF: Backoff = { firstMs: 2_000, maxMs: 1_800_000, factor: 2 };
 
-export type AfterFailure = { status: "failed" } | { status: "queued"; nextAttemptAt: number };
+/** Suppressed: it has become pointless before it could be sent. */
+export type AfterFailure = { status: "failed" | "suppressed" } | { status: "queued"; nextAttemptAt: number };
 
 /** What becomes of a notification whose attempt has failed now. The time to give up counts from the first attempt, because a
  *  service that was down has not tried; the last attempt is at the end of that time. */

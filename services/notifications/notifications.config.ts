@@ -17,6 +17,14 @@ const mailbox = (variable: string, value: string): Mailbox => {
 
 export type MailTransport = { kind: "smtp"; url: string; connections: number } | { kind: "files"; folder: string };
 
+/** Without a slash at its end. */
+const webShop = (variable: string, value: string): string => {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (url === undefined || !["http:", "https:"].includes(url.protocol) || url.search !== "" || url.hash !== "")
+    throw new ConfigurationError(variable, `"${value}" is not the address of a web shop such as https://shop.example`);
+  return value.replace(/\/+$/, "");
+};
+
 export const notificationsConfig = (env: Environment) => {
   const read = readEnvironment(env);
   const shop = read.text("SHOP_NAME", "Molecart");
@@ -38,8 +46,14 @@ export const notificationsConfig = (env: Environment) => {
       ? read.required("NOTIFICATIONS_FROM", "the mailbox that e-mail comes from")
       : read.text("NOTIFICATIONS_FROM", `${shop} <shop@localhost>`);
 
+  const shopUrl =
+    kind === "smtp" && !read.embedded
+      ? read.required("SHOP_URL", "links in e-mail lead to the web shop at this address")
+      : read.text("SHOP_URL", "http://127.0.0.1:3000");
+
   return Object.freeze({
     shop,
+    shopUrl: webShop("SHOP_URL", shopUrl),
     transport,
     from: Object.freeze(mailbox("NOTIFICATIONS_FROM", from)),
     /** For one attempt, from the connection to the server's answer. */

@@ -52,6 +52,16 @@ export default implement(notifications, {
         return notify(this, locals.work, { type: "user.registered", data: params });
       },
     },
+    "password.forgotten": {
+      handler({ params, locals }) {
+        return notify(this, locals.work, { type: "password.forgotten", data: params });
+      },
+    },
+    "password.changed": {
+      handler({ params, locals }) {
+        return notify(this, locals.work, { type: "password.changed", data: params });
+      },
+    },
     "order.created": {
       handler({ params, locals }) {
         return notify(this, locals.work, { type: "order.created", data: params });

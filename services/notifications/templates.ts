@@ -56,6 +56,34 @@ export const templates = {
     }),
   },
 
+  "password.forgotten": {
+    name: "password-reset",
+    topic: null,
+    write: ({ expiresAt }, { shop }) => ({
+      subject: `A new password for ${shop}`,
+      opening: [`Somebody, most likely you, has asked for a new password for your account at ${shop}. Choose it here:`],
+      link: "Choose a new password",
+      closing: [
+        `The link works once, until ${expiresAt.slice(11, 16)} UTC, and only as long as you do not ask for another.`,
+        "If you did not ask for it, you can ignore this message: your password stays as it is.",
+      ],
+    }),
+  },
+
+  "password.changed": {
+    name: "password-changed",
+    topic: null,
+    write: ({ by }, { shop }) => ({
+      subject: `Your password for ${shop} was changed`,
+      opening: [
+        by === "reset"
+          ? `Your account at ${shop} has a new password, by a link that we had mailed to you. You were signed out everywhere.`
+          : `Your account at ${shop} has a new password. Wherever else you were signed in, you were signed out.`,
+      ],
+      closing: ["If that was not you, ask for a new password at once, end the API keys that you do not know, and tell us."],
+    }),
+  },
+
   "order.created": {
     name: "order-confirmation",
     topic: null,

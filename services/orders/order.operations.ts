@@ -7,21 +7,13 @@ import type { Call } from "@molecart/mixins/implement.ts";
 import type { Deadline } from "@molecart/mixins/lib/deadline.ts";
 import { NotYet } from "@molecart/mixins/lib/errors.ts";
 import { newId, newNumber } from "@molecart/mixins/lib/ids.ts";
+import { maySee } from "@molecart/mixins/lib/ownership.ts";
 import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import type { SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
 import { IdempotencyKeyReused, OrderNotFound } from "./order.errors.ts";
 import { findAnswer, insertAnswer, insertOrder, lockOrder, type StoredOrder, setStatus } from "./order.repository.ts";
 import type { OrdersTables } from "./order.table.ts";
-import {
-  announcements,
-  maySee,
-  next,
-  type OrderRequest,
-  placeOrder,
-  planCancellation,
-  priceLines,
-  type Trigger,
-} from "./order.ts";
+import { announcements, next, type OrderRequest, placeOrder, planCancellation, priceLines, type Trigger } from "./order.ts";
 import type { ordersConfig } from "./orders.config.ts";
 
 type Tables = OrdersTables & MessagingTables;

@@ -1,4 +1,3 @@
-import type { Viewer } from "@molecart/mixins/contracts/common.ts";
 import type { HistoryEntry, Order, OrderLine, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
 import type { Item } from "@molecart/mixins/contracts/products.ts";
 import { equals, type Money } from "@molecart/mixins/lib/money.ts";
@@ -103,10 +102,6 @@ export const planCancellation = (order: Pick<Order, "number" | "status">): Cance
       return order.status satisfies never;
   }
 };
-
-export const isStaff = (viewer: Viewer): boolean => viewer.roles.some((role) => role === "staff" || role === "admin");
-
-export const maySee = (viewer: Viewer, ownerId: string): boolean => isStaff(viewer) || viewer.userId === ownerId;
 
 export interface Quantity {
   sku: string;

@@ -1,11 +1,11 @@
 import type { ActionParams, EventData } from "@molecart/mixins/contracts/index.ts";
 import type { Return } from "@molecart/mixins/contracts/orders.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
+import { maySee } from "@molecart/mixins/lib/ownership.ts";
 import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import { IdempotencyKeyReused, OrderNotFound, ReturnNotFound } from "./order.errors.ts";
 import type { OrdersWork } from "./order.operations.ts";
 import { lockOrder, type StoredOrder } from "./order.repository.ts";
-import { maySee } from "./order.ts";
 import { findOrderIdOfReturn, findReturnByKey, findReturns, insertReturn, setReturn } from "./return.repository.ts";
 import { planReceipt, planRejection, planReturn, refundFor, transitions } from "./return.ts";
 

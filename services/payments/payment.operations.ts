@@ -5,6 +5,7 @@ import { type Clock, isoTime } from "@molecart/mixins/lib/clock.ts";
 import { codeOf, Unavailable } from "@molecart/mixins/lib/errors.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
 import { format } from "@molecart/mixins/lib/money.ts";
+import { isStaff } from "@molecart/mixins/lib/ownership.ts";
 import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import type { Job } from "@molecart/mixins/messaging/job-runner.ts";
 import type { SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
@@ -46,7 +47,6 @@ import {
   chargeKey,
   hear,
   isGivenUp,
-  isStaff,
   mayStillArrive,
   type NewRefund,
   type News,

@@ -1,4 +1,4 @@
-import type { Customer, Viewer } from "@molecart/mixins/contracts/common.ts";
+import type { Customer } from "@molecart/mixins/contracts/common.ts";
 import type {
   Card,
   Payment,
@@ -303,11 +303,6 @@ export const ownerOf = (idempotencyKey: string): { paymentId: string; refundId: 
   const [paymentId, refund] = idempotencyKey.split(REFUND) as [string, string?];
   return { paymentId, refundId: refund?.split(":", 1)[0] };
 };
-
-export const isStaff = (viewer: Viewer): boolean => viewer.roles.some((role) => role === "staff" || role === "admin");
-
-export const maySee = (viewer: Viewer, { customer }: Pick<StoredPayment, "customer">): boolean =>
-  isStaff(viewer) || viewer.userId === customer?.id;
 
 export const toRefund = ({ id, orderId, amount, reason, status, createdAt }: StoredRefund): Refund => ({
   id,

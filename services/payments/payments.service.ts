@@ -5,6 +5,7 @@ import type { HttpListener } from "@molecart/mixins/http-listener.ts";
 import { implement } from "@molecart/mixins/implement.ts";
 import { decodeCursor, isText, page } from "@molecart/mixins/lib/cursor.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
+import { maySee } from "@molecart/mixins/lib/ownership.ts";
 import type { Job } from "@molecart/mixins/messaging/job-runner.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import { openListener } from "./listener.http.ts";
@@ -23,7 +24,7 @@ import {
 } from "./payment.operations.ts";
 import { findPaymentOf, findRefundCases, findRefundsOf } from "./payment.repository.ts";
 import type { PaymentsTables } from "./payment.table.ts";
-import { maySee, toPayment } from "./payment.ts";
+import { toPayment } from "./payment.ts";
 import { PROVIDER_LEASE_MS, paymentsConfig } from "./payments.config.ts";
 import type { PaymentProvider } from "./provider.ts";
 import { reconcile, scheduleRound } from "./reconciliation.operations.ts";
@@ -89,7 +90,7 @@ export default implement(payments, {
   actions: {
     async getByOrder({ params: { orderId, viewer } }) {
       const payment = await findPaymentOf(this.database.db, orderId);
-      if (payment === undefined || !maySee(viewer, payment)) throw new PaymentNotFound(orderId);
+      if (payment === undefined || !maySee(viewer, payment.customer?.id)) throw new PaymentNotFound(orderId);
       return toPayment(payment, await findRefundsOf(this.database.db, orderId));
     },
 

@@ -1,4 +1,4 @@
-import type { Address, Customer, Viewer } from "@molecart/mixins/contracts/common.ts";
+import type { Address, Customer } from "@molecart/mixins/contracts/common.ts";
 import type { Shipment, ShipmentStatus } from "@molecart/mixins/contracts/shipping.ts";
 import { IllegalTransition } from "./shipment.errors.ts";
 
@@ -43,9 +43,6 @@ export type ShipmentWithParcel = StoredShipment & { parcel: Parcel };
 
 export const hasParcel = (stored: StoredShipment | undefined): stored is ShipmentWithParcel =>
   stored !== undefined && stored.parcel !== null;
-
-export const maySee = ({ userId, roles }: Viewer, ownerId: string): boolean =>
-  userId === ownerId || roles.includes("staff") || roles.includes("admin");
 
 export const toShipment = ({ parcel, label, ...stored }: ShipmentWithParcel): Shipment => ({
   id: stored.id,

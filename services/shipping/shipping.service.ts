@@ -1,11 +1,12 @@
 import { shipping } from "@molecart/mixins/contracts/shipping.ts";
 import { database } from "@molecart/mixins/database.mixin.ts";
 import { implement } from "@molecart/mixins/implement.ts";
+import { maySee } from "@molecart/mixins/lib/ownership.ts";
 import { ShipmentNotFound } from "./shipment.errors.ts";
 import { createShipment, deliverShipment, dispatchShipment, stopShipment } from "./shipment.operations.ts";
 import { findShipmentOf } from "./shipment.repository.ts";
 import type { ShippingTables } from "./shipment.table.ts";
-import { hasParcel, maySee, toShipment } from "./shipment.ts";
+import { hasParcel, toShipment } from "./shipment.ts";
 
 export default implement(shipping, {
   mixins: [database<ShippingTables>({ name: "shipping", migrations: new URL("./migrations/", import.meta.url) })],

@@ -9,6 +9,12 @@ export interface AccessTokenRules {
   accessTokenSeconds: number;
 }
 
+/** The session that a token belongs to, and the version of its account's tokens: gateways refuse it by either. */
+export interface TokenSession {
+  sessionId: string;
+  tokenVersion: number;
+}
+
 /** A JWT that says who the user is and what the user may do; `sub` is the account's id. Whoever has the public keys can
  *  check it without asking. `now` in milliseconds. */
 export const signAccessToken = (
@@ -16,9 +22,10 @@ export const signAccessToken = (
   { kid, algorithm, key }: Signer,
   { issuer, audience, accessTokenSeconds }: AccessTokenRules,
   now: number,
+  { sessionId, tokenVersion }: TokenSession,
 ): Promise<string> => {
   const issuedAt = Math.floor(now / 1000);
-  return new SignJWT({ email, name, roles })
+  return new SignJWT({ email, name, roles, sid: sessionId, ver: tokenVersion })
     .setProtectedHeader({ alg: algorithm, kid, typ: "JWT" })
     .setIssuer(issuer)
     .setAudience(audience)

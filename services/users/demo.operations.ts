@@ -4,7 +4,9 @@ import { newId } from "@molecart/mixins/lib/ids.ts";
 import { DEMO_ACCOUNTS, type DemoAccount, newDemoLogins, parseDemoLogins } from "./demo.ts";
 import { createPrivateFile, readPrivateFile, removePrivateFile } from "./private-file.storage.ts";
 import { setAllRevoked } from "./refresh-token.repository.ts";
+import { revokeUserTokens } from "./revocation.operations.ts";
 import type { UsersDesk } from "./session.operations.ts";
+import { forgetTries } from "./throttle.operations.ts";
 import { DemoNotAvailable } from "./user.errors.ts";
 import { findAccountByEmail, insertOrResetAccount } from "./user.repository.ts";
 import { newAccount } from "./user.ts";
@@ -41,7 +43,11 @@ const seedAccount = async (desk: UsersDesk, { email, name, roles }: DemoAccount,
 
   const passwordHash = await desk.passwords.hash(password);
   const account = newAccount({ id: newId(), email, name, passwordHash, roles, at: isoTime(desk.clock.now()) });
-  await desk.transaction(async ({ trx, now }) => {
-    await setAllRevoked(trx, await insertOrResetAccount(trx, account), now);
+  const revoked = await desk.transaction(async (work) => {
+    const accountId = await insertOrResetAccount(work.trx, account);
+    await setAllRevoked(work.trx, accountId, work.now);
+    await forgetTries(work, email);
+    return revokeUserTokens(work, desk.config, accountId);
   });
+  desk.announce(revoked);
 };

@@ -59,6 +59,29 @@ export const setFamilyRevoked = async (trx: Trx, familyId: string, now: string):
     .execute();
 };
 
+/** The sessions that have got a token since then, ISO 8601. */
+export const findRecentFamilies = async (trx: Trx, accountId: string, since: string): Promise<string[]> => {
+  const rows = await trx
+    .selectFrom("refresh_token")
+    .select("family_id")
+    .distinct()
+    .where("account_id", "=", accountId)
+    .where("created_at", ">=", since)
+    .execute();
+  return rows.map(({ family_id }) => family_id);
+};
+
+/** With the account locked, as for a family. */
+export const setOthersRevoked = async (trx: Trx, accountId: string, exceptFamilyId: string, now: string): Promise<void> => {
+  await trx
+    .updateTable("refresh_token")
+    .set({ revoked_at: now })
+    .where("account_id", "=", accountId)
+    .where("family_id", "<>", exceptFamilyId)
+    .where("revoked_at", "is", null)
+    .execute();
+};
+
 /** With the account locked, as for a family. */
 export const setAllRevoked = async (trx: Trx, accountId: string, now: string): Promise<void> => {
   await trx

@@ -1,15 +1,19 @@
+import { createHmac } from "node:crypto";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import { type Clock, isoTime } from "@molecart/mixins/lib/clock.ts";
 import { ConfigurationError } from "@molecart/mixins/lib/errors.ts";
 import { newToken } from "@molecart/mixins/lib/ids.ts";
 import type { Kysely } from "kysely";
 import { createPrivateFile, readPrivateFile } from "./private-file.storage.ts";
-import { findSigningKeys, insertSigningKey } from "./signing-key.repository.ts";
+import type { UsersWork } from "./session.operations.ts";
+import { deleteEndedKeys, findSigningKeys, insertSigningKey, setOlderEnd } from "./signing-key.repository.ts";
 import {
   isValid,
+  maySign,
   newSigningKey,
   nextGeneration,
   type PublicJwk,
+  resetTokenKey,
   type Signer,
   type SigningKey,
   sealingKey,
@@ -30,6 +34,17 @@ const readSecret = async ({ keySecret, keySecretFile }: SecretPlace): Promise<st
   return kept;
 };
 
+export interface Maintenance {
+  /** How long a new key is published before it signs. */
+  overlapMs: number;
+  /** How long a token of it is good. */
+  tokenMs: number;
+  rotateAfterMs: number;
+}
+
+/** Brokers' clocks may differ, and a token may be signed a moment after its key was looked up. */
+const CLOCK_MARGIN_MS = 60_000;
+
 /** The keys of the access tokens. They live in the database, so that all brokers have the same: the newest valid one signs,
  *  all valid ones are shown. Read at each use, so that a rotation counts at once everywhere. */
 export class KeyRing {
@@ -37,6 +52,7 @@ export class KeyRing {
   readonly #place: SecretPlace;
   readonly #signers = new Map<string, Signer>();
   #secret: Buffer | undefined;
+  #resetKey: Buffer | undefined;
 
   constructor(clock: Clock, place: SecretPlace) {
     this.#clock = clock;
@@ -46,7 +62,7 @@ export class KeyRing {
   /** The key that signs now; made if there is none. */
   async signer(db: Db): Promise<Signer> {
     const known = await findSigningKeys(db);
-    const newest = known.find((key) => isValid(key, this.#now()));
+    const newest = known.find((key) => maySign(key, this.#now()));
     return this.#open(newest ?? (await this.#make(db, nextGeneration(known))));
   }
 
@@ -55,11 +71,46 @@ export class KeyRing {
     return (await findSigningKeys(db)).filter((key) => isValid(key, now)).map(({ publicJwk }) => publicJwk);
   }
 
+  /** Publishes a new key. It signs after the overlap, and the keys before it end when the last of their tokens has expired. Of
+   *  compromised keys nothing is accepted any more, and the new one signs at once. Of brokers that do it at the same time one
+   *  makes the key; the others answer it. */
+  async rotate(
+    work: UsersWork,
+    { overlapMs, tokenMs, compromised = false }: { overlapMs: number; tokenMs: number; compromised?: boolean },
+  ): Promise<{ kid: string; signsFrom: string }> {
+    const now = Date.parse(work.now);
+    const known = await findSigningKeys(work.trx);
+    const signsFrom = isoTime(compromised ? now : now + overlapMs);
+    const made = await newSigningKey(nextGeneration(known), await this.#sealingKey(), work.now, signsFrom);
+    if (await insertSigningKey(work.trx, made)) {
+      const end = compromised ? work.now : isoTime(Date.parse(signsFrom) + tokenMs + CLOCK_MARGIN_MS);
+      await setOlderEnd(work.trx, made.generation, end);
+      return { kid: made.kid, signsFrom };
+    }
+    const [newest] = await findSigningKeys(work.trx);
+    return newest as SigningKey;
+  }
+
+  /** Rotates when the newest key has been signing for long enough, and deletes keys that have ended. */
+  async maintain(work: UsersWork, { overlapMs, tokenMs, rotateAfterMs }: Maintenance): Promise<void> {
+    await deleteEndedKeys(work.trx, work.now);
+    const [newest] = await findSigningKeys(work.trx);
+    if (newest === undefined || Date.parse(newest.signsFrom) + rotateAfterMs > Date.parse(work.now)) return;
+    await this.rotate(work, { overlapMs, tokenMs });
+  }
+
+  /** The token of a password reset. It follows from the reset's id and the service's secret: repeatable for whoever sends the
+   *  mail, and not to be had from the database. */
+  async resetToken(resetId: string): Promise<string> {
+    this.#resetKey ??= resetTokenKey(await readSecret(this.#place));
+    return createHmac("sha256", this.#resetKey).update(resetId).digest("base64url");
+  }
+
   /** The generation follows from the same look that found no valid key. So brokers that looked at the same time propose the
    *  same one: one row is written, and all of them read it. */
   async #make(db: Db, generation: number): Promise<SigningKey> {
     await insertSigningKey(db, await newSigningKey(generation, await this.#sealingKey(), this.#now()));
-    const made = (await findSigningKeys(db)).find((key) => isValid(key, this.#now()));
+    const made = (await findSigningKeys(db)).find((key) => maySign(key, this.#now()));
     if (made === undefined) throw new Error(`The signing key of generation ${generation} is not there after it was made`);
     return made;
   }

@@ -12,6 +12,8 @@ export interface SigningKey {
   sealedPrivateJwk: string;
   publicJwk: PublicJwk;
   createdAt: string;
+  /** From when on it signs. It is published before, so that everybody knows it by then. */
+  signsFrom: string;
   notAfter: string | null;
 }
 
@@ -25,6 +27,8 @@ export interface Signer {
 /** Whether tokens of this key are accepted. */
 export const isValid = ({ notAfter }: SigningKey, now: string): boolean => notAfter === null || notAfter > now;
 
+export const maySign = (key: SigningKey, now: string): boolean => key.signsFrom <= now && isValid(key, now);
+
 /** The generation after all of `keys`. */
 export const nextGeneration = (keys: readonly SigningKey[]): number =>
   1 + Math.max(0, ...keys.map(({ generation }) => generation));
@@ -37,6 +41,10 @@ const SEAL_VERSION = "v1";
  *  not strengthened. */
 export const sealingKey = (secret: string): Buffer =>
   Buffer.from(hkdfSync("sha256", secret, "", "molecart users signing keys", 32));
+
+/** Makes the tokens of password resets. Of the same setting as the sealing key, and independent of it. */
+export const resetTokenKey = (secret: string): Buffer =>
+  Buffer.from(hkdfSync("sha256", secret, "", "molecart users password resets", 32));
 
 /** AES-256-GCM. The key id is authenticated too, so that a sealed key cannot be moved to another row. */
 export const seal = (plain: string, kid: string, key: Buffer): string => {
@@ -57,7 +65,7 @@ export const unseal = (text: string, kid: string, key: Buffer): string => {
 };
 
 /** A new Ed25519 key. Its id is its thumbprint (RFC 7638). */
-export const newSigningKey = async (generation: number, secret: Buffer, at: string): Promise<SigningKey> => {
+export const newSigningKey = async (generation: number, secret: Buffer, at: string, signsFrom = at): Promise<SigningKey> => {
   const { publicKey, privateKey } = await generateKeyPair(ALGORITHM, { crv: "Ed25519", extractable: true });
   const { kty, crv, x } = (await exportJWK(publicKey)) as { kty: string; crv: string; x: string };
   const kid = await calculateJwkThumbprint({ kty, crv, x } as JWK);
@@ -68,6 +76,7 @@ export const newSigningKey = async (generation: number, secret: Buffer, at: stri
     sealedPrivateJwk: seal(JSON.stringify(await exportJWK(privateKey)), kid, secret),
     publicJwk: { kty, crv, x, kid, alg: ALGORITHM, use: "sig" },
     createdAt: at,
+    signsFrom,
     notAfter: null,
   };
 };

@@ -3,7 +3,7 @@ import type { SavedAddress, SignedIn, User } from "@molecart/mixins/contracts/us
 import { isUniqueViolation } from "@molecart/mixins/database/database-errors.ts";
 import { isoTime } from "@molecart/mixins/lib/clock.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
-import { issueRefreshToken, tokensOf, type UsersDesk, type UsersWork } from "./session.operations.ts";
+import { newSession, tokensOf, type UsersDesk, type UsersWork } from "./session.operations.ts";
 import { AddressNotFound, EmailTaken, UserNotFound } from "./user.errors.ts";
 import {
   deleteAddress,
@@ -28,15 +28,16 @@ export const register = async (
 
   const passwordHash = await desk.passwords.hash(password);
   const at = isoTime(desk.clock.now());
-  const user = toUser(newAccount({ id: newId(), email, name, passwordHash, roles: REGISTERED_ROLES, at }));
+  const account = newAccount({ id: newId(), email, name, passwordHash, roles: REGISTERED_ROLES, at });
+  const user = toUser(account);
   const signer = await desk.keys.signer(db);
   try {
-    const refreshToken = await desk.transaction(async (work) => {
-      await insertAccount(work.trx, { ...user, passwordHash });
+    const session = await desk.transaction(async (work) => {
+      await insertAccount(work.trx, account);
       work.emit("user.registered", user.id, { customer: toCustomer(user) });
-      return issueRefreshToken(work, user.id, desk.config);
+      return newSession(work, account, desk.config);
     });
-    return { user, ...(await tokensOf(desk, signer, { user, refreshToken })) };
+    return { user, ...(await tokensOf(desk, signer, session)) };
   } catch (error) {
     // The same address at the same moment: the other registration has won.
     if (isUniqueViolation(error)) throw new EmailTaken();

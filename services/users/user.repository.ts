@@ -1,8 +1,8 @@
-import type { Address } from "@molecart/mixins/contracts/common.ts";
+import type { Address, Role } from "@molecart/mixins/contracts/common.ts";
 import type { SavedAddress } from "@molecart/mixins/contracts/users.ts";
 import { forUpdate } from "@molecart/mixins/database/for-update.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
-import type { Kysely, Selectable, Transaction } from "kysely";
+import { type Kysely, type Selectable, sql, type Transaction } from "kysely";
 import type { AccountTable, AddressTable, UsersTables } from "./user.table.ts";
 import type { Account } from "./user.ts";
 
@@ -17,6 +17,8 @@ const toAccount = (row: Selectable<AccountTable>): Account => ({
   roles: row.roles,
   passwordHash: row.password_hash,
   createdAt: row.created_at,
+  tokenVersion: row.token_version,
+  disabledAt: row.disabled_at,
 });
 
 const toRow = (account: Account) => ({
@@ -50,6 +52,62 @@ export const insertAccount = async (trx: Trx, account: Account): Promise<void> =
   await trx.insertInto("account").values(toRow(account)).execute();
 };
 
+/** With the account locked. */
+export const setPasswordHash = async (trx: Trx, id: string, passwordHash: string, at: string): Promise<void> => {
+  await trx.updateTable("account").set({ password_hash: passwordHash, updated_at: at }).where("id", "=", id).execute();
+};
+
+/** Answers the new version. */
+export const raiseTokenVersion = async (trx: Trx, id: string): Promise<number> => {
+  const { token_version } = await trx
+    .updateTable("account")
+    .set(({ eb }) => ({ token_version: eb("token_version", "+", 1) }))
+    .where("id", "=", id)
+    .returning("token_version")
+    .executeTakeFirstOrThrow();
+  return token_version;
+};
+
+export const setRoles = async (trx: Trx, id: string, roles: readonly Role[], at: string): Promise<void> => {
+  await trx
+    .updateTable("account")
+    .set({ roles: JSON.stringify(roles), updated_at: at })
+    .where("id", "=", id)
+    .execute();
+};
+
+export const setDisabled = async (trx: Trx, id: string, disabledAt: string | null, at: string): Promise<void> => {
+  await trx.updateTable("account").set({ disabled_at: disabledAt, updated_at: at }).where("id", "=", id).execute();
+};
+
+export interface AccountFilter {
+  /** The beginning of the e-mail address, normalised. */
+  email?: string | undefined;
+  role?: Role | undefined;
+  disabled?: boolean | undefined;
+  /** Id of the last one of the page before: newest first, and ids grow with time. */
+  before?: string | undefined;
+  limit: number;
+}
+
+export const findAccounts = async (db: Db, { email, role, disabled, before, limit }: AccountFilter): Promise<Account[]> => {
+  const rows = await db
+    .selectFrom("account")
+    .selectAll()
+    .$if(email !== undefined, (query) =>
+      query.where(sql<boolean>`substr(email, 1, ${sql.lit((email as string).length)}) = ${email}`),
+    )
+    // Roles are names of our own, so the array's text can be searched on both databases.
+    .$if(role !== undefined, (query) => query.where(sql<boolean>`cast(roles as text) like ${`%"${role}"%`}`))
+    .$if(disabled === true, (query) => query.where("disabled_at", "is not", null))
+    .$if(disabled === false, (query) => query.where("disabled_at", "is", null))
+    .$if(before !== undefined, (query) => query.where("id", "<", before as string))
+    .orderBy("id", "desc")
+    .limit(limit)
+    .execute();
+  return rows.map(toAccount);
+};
+
 export const setName = async (db: Db, id: string, name: string, at: string): Promise<Account | undefined> => {
   const row = await db
     .updateTable("account")
@@ -63,7 +121,7 @@ export const setName = async (db: Db, id: string, name: string, at: string): Pro
 /** Writes the account, or gives the one that has this address already its password and roles. Answers the account's id. */
 export const insertOrResetAccount = async (trx: Trx, account: Account): Promise<string> => {
   const { password_hash, roles, updated_at, ...rest } = toRow(account);
-  const reset = { password_hash, roles, updated_at };
+  const reset = { password_hash, roles, updated_at, disabled_at: null };
   const { id } = await trx
     .insertInto("account")
     .values({ ...rest, ...reset })

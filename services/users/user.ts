@@ -1,10 +1,13 @@
 import type { Customer, Role } from "@molecart/mixins/contracts/common.ts";
-import type { User } from "@molecart/mixins/contracts/users.ts";
+import type { ManagedUser, User } from "@molecart/mixins/contracts/users.ts";
 import { TooManyAddresses } from "./user.errors.ts";
 
 /** A user with what only this service may see. */
 export interface Account extends User {
   passwordHash: string;
+  /** Of its access tokens; counts from 1. */
+  tokenVersion: number;
+  disabledAt: string | null;
 }
 
 /** A larger address book is a script's, not a person's. */
@@ -34,10 +37,14 @@ export const newAccount = ({ id, email, name, passwordHash, roles, at }: Registr
   roles: [...roles],
   passwordHash,
   createdAt: at,
+  tokenVersion: 1,
+  disabledAt: null,
 });
 
 /** What others may see of an account. Named field by field, so that a new secret does not slip out. */
 export const toUser = ({ id, email, name, roles, createdAt }: Account): User => ({ id, email, name, roles, createdAt });
+
+export const toManagedUser = (account: Account): ManagedUser => ({ ...toUser(account), disabledAt: account.disabledAt });
 
 export const toCustomer = ({ id, email, name }: User): Customer => ({ id, email, name });
 

@@ -3,7 +3,9 @@ import { request as httpRequest } from "node:http";
 import { connect } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { actionsOf, contracts } from "@molecart/mixins/contracts/index.ts";
+import { REVOKED, type Revocation } from "@molecart/mixins/contracts/users.ts";
 import { createBroker } from "@molecart/mixins/launch.ts";
+import { hashApiKey, newApiKey } from "@molecart/mixins/lib/api-key.ts";
 import { ManualClock } from "@molecart/mixins/lib/clock.ts";
 import { NotYet, Refusal, Unavailable } from "@molecart/mixins/lib/errors.ts";
 import type { DeadlineLocals } from "@molecart/mixins/middlewares/deadlines.ts";
@@ -29,6 +31,7 @@ const keys = await generateKeyPair("EdDSA", { extractable: true });
 /** What the mesh answers, and what it was asked: all services but the gateway are the test. */
 const answers = new Map<string, Answer>();
 let calls: Call[] = [];
+let revoked: Revocation[] = [];
 
 const fakeService = ({ name, version, ...contract }: (typeof contracts)[keyof typeof contracts]) => ({
   name,
@@ -40,6 +43,9 @@ const fakeService = ({ name, version, ...contract }: (typeof contracts)[keyof ty
         params,
         handler(ctx: Context<Record<string, unknown>, { traceparent: string }>) {
           const full = `v${version}.${name}.${action}`;
+          // Asked every few seconds, not by a request.
+          if (full === "v1.users.revocations")
+            return { items: revoked, nextCursor: null, asOf: new Date(NOW).toISOString(), kids: ["key-1"] };
           calls.push({
             action: full,
             params: ctx.params,
@@ -91,6 +97,7 @@ beforeEach(async () => {
   const publicJwk = { ...(await exportJWK(keys.publicKey)), kid: "key-1", alg: "EdDSA", use: "sig" };
   answers.clear();
   answers.set("v1.users.jwks", () => ({ keys: [publicJwk] }));
+  revoked = [];
   calls = [];
 });
 
@@ -99,9 +106,16 @@ interface TokenOptions {
   issuer?: string;
   expiresAtMs?: number;
   kid?: string;
+  sid?: string;
 }
-const tokenOf = ({ roles = ["customer"], issuer = "molecart", expiresAtMs = NOW + 900_000, kid = "key-1" }: TokenOptions = {}) =>
-  new SignJWT({ email: "ada@example.com", name: "Ada", roles })
+const tokenOf = ({
+  sid,
+  roles = ["customer"],
+  issuer = "molecart",
+  expiresAtMs = NOW + 900_000,
+  kid = "key-1",
+}: TokenOptions = {}) =>
+  new SignJWT({ email: "ada@example.com", name: "Ada", roles, ...(sid && { sid }) })
     .setProtectedHeader({ alg: "EdDSA", kid })
     .setSubject("ada")
     .setIssuer(issuer)
@@ -151,6 +165,7 @@ describe("who may do what", () => {
     "guest-or-customer": ["PUT", "/cart/items/LAMP-1", "v1.carts.setItem", { quantity: 1 }],
     customer: ["GET", "/me", "v1.users.get"],
     staff: ["GET", "/inventory/LAMP-1", "v1.inventory.get"],
+    admin: ["GET", "/admin/users/u-1", "v1.users.getManaged"],
   } as const;
   const credentials: Record<string, () => Promise<Record<string, string>>> = {
     nobody: async () => ({}),
@@ -179,6 +194,10 @@ describe("who may do what", () => {
     ["staff", "a customer", 403],
     ["staff", "staff", 200],
     ["staff", "an admin", 200],
+    ["admin", "nobody", 401],
+    ["admin", "a customer", 403],
+    ["admin", "staff", 403],
+    ["admin", "an admin", 200],
   ])("a %s route answers %s with %i", async (access, who, status) => {
     const [method, path, action, body] = examples[access];
     answers.set(action, () => ({ ok: true }));
@@ -234,6 +253,84 @@ describe("who may do what", () => {
       { productId: "p-1", includeUnpublished: true },
       { orderId: "order-1", viewer: { userId: "ada", roles: ["customer"] } },
     ]);
+  });
+});
+
+describe("API keys", () => {
+  const key = newApiKey();
+  const holder = { id: "key-1", userId: "ada", email: "ada@example.com", name: "Ada", roles: ["customer"], expiresAt: null };
+  const withScopes = (...scopes: string[]) => {
+    answers.set("v1.users.findApiKey", ({ keyHash }) => (keyHash === hashApiKey(key) ? { ...holder, scopes } : null));
+    // As users does when a key's rights have changed: nothing is remembered from the test before.
+    const items: Revocation[] = [
+      { kind: "api-key", id: "key-1", version: ++changes, until: new Date(NOW + 900_000).toISOString() },
+    ];
+    return broker.broadcast(REVOKED, { items });
+  };
+  let changes = 0;
+
+  test.each([
+    ["GET", "/me", ["profile:read"], 200],
+    ["GET", "/me", ["profile:write", "orders:read"], 403],
+    ["GET", "/cart", ["cart:read"], 200],
+    ["GET", "/cart", ["profile:read"], 403],
+    ["GET", "/products/p-1", ["catalog:read"], 200],
+    ["GET", "/inventory/LAMP-1", ["inventory:read"], 403],
+    ["GET", "/me/api-keys", ["profile:read"], 403],
+    ["GET", "/admin/users", ["operations:read"], 403],
+  ])("%s %s with a customer's key for %j answers %i", async (method, path, scopes, status) => {
+    for (const action of ["v1.users.get", "v1.carts.get", "v1.products.get"]) answers.set(action, () => ({}));
+    await withScopes(...scopes);
+    const reply = await api(method, path, { headers: { "x-api-key": key } });
+    expect(reply.status).toBe(status);
+    if (status === 403) expect(reply.body.code).toBe("FORBIDDEN");
+    expect(JSON.stringify(calls)).not.toContain(key);
+  });
+
+  test("that are unknown, mistyped, or beside an access token are refused", async () => {
+    await withScopes("profile:read");
+    const others: Record<string, string>[] = [
+      { "x-api-key": newApiKey() },
+      { "x-api-key": `${key}0` },
+      { "x-api-key": key, ...(await bearer()) },
+    ];
+    for (const headers of others)
+      expect(await api("GET", "/me", { headers })).toMatchObject({ status: 401, body: { code: "UNAUTHENTICATED" } });
+    expect(meshCalls().map(({ action }) => action)).toEqual(["v1.users.findApiKey"]);
+  });
+
+  test("call in the name of their owner, and are told to users as used, later and in a batch", async () => {
+    const gateway = await openGateway();
+    answers.set("v1.users.findApiKey", () => ({ ...holder, scopes: ["orders:read"] }));
+    answers.set("v1.orders.get", () => order);
+    answers.set("v1.users.noteApiKeyUse", () => null);
+    expect((await api("GET", "/orders/order-1", { at: addressOf(gateway), headers: { "x-api-key": key } })).status).toBe(200);
+    expect(meshCalls().at(-1)?.params).toEqual({ orderId: "order-1", viewer: { userId: "ada", roles: ["customer"] } });
+    await (
+      gateway.getLocalService("v1.api") as unknown as { identity: { apiKeys: { noteUses(): Promise<void> } } }
+    ).identity.apiKeys.noteUses();
+    expect(meshCalls().at(-1)).toMatchObject({
+      action: "v1.users.noteApiKeyUse",
+      params: { uses: [{ id: "key-1", at: new Date(NOW).toISOString() }] },
+    });
+    await gateway.stop();
+  });
+});
+
+describe("a token that was revoked", () => {
+  test("opens nothing any more, from the broadcast on; a broadcast that is none is ignored", async () => {
+    answers.set("v1.users.get", () => ({}));
+    const of = async (sid: string) => ({ authorization: `Bearer ${await tokenOf({ sid })}` });
+    expect((await api("GET", "/me", { headers: await of("s-1") })).status).toBe(200);
+    const item = { kind: "session", id: "s-1", version: 0, until: new Date(NOW + 900_000).toISOString() };
+    await broker.broadcast(REVOKED, { items: [{ ...item, kind: "everything" }] }).catch(() => {});
+    expect((await api("GET", "/me", { headers: await of("s-1") })).status).toBe(200);
+    await broker.broadcast(REVOKED, { items: [item] });
+    expect(await api("GET", "/me", { headers: await of("s-1") })).toMatchObject({
+      status: 401,
+      body: { code: "UNAUTHENTICATED" },
+    });
+    expect((await api("GET", "/me", { headers: await of("s-2") })).status).toBe(200);
   });
 });
 

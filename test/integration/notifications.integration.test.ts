@@ -8,6 +8,7 @@ import type { Notification, Preferences } from "@molecart/mixins/contracts/notif
 import { createBroker } from "@molecart/mixins/launch.ts";
 import { ManualClock } from "@molecart/mixins/lib/clock.ts";
 import type { Environment } from "@molecart/mixins/lib/config.ts";
+import { Refusal } from "@molecart/mixins/lib/errors.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
 import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
 import { type DurableService, deliver } from "@molecart/mixins/middlewares/durable-events.ts";
@@ -84,10 +85,12 @@ const everyEvent = (orderId: string): Envelope[] => [
     refundAmount: eur(5_000),
   }),
   event("return.rejected", { ...returned(orderId), reason: "It has been used" }),
+  event("password.changed", { customer: ada, by: "owner" }),
 ];
 const EVERY_TEMPLATE = [
   "order-cancelled",
   "order-confirmation",
+  "password-changed",
   "payment-receipt",
   "refund",
   "return-received",
@@ -285,7 +288,7 @@ for (const { store, servers: needed, settings } of documentStores) {
         await publish(broker, ...everyEvent("o-1"));
         const items = await listed(broker, (all) => {
           expect(all).toHaveLength(EVERY_TEMPLATE.length);
-          expect(all.filter(({ status }) => status === "sent")).toHaveLength(6);
+          expect(all.filter(({ status }) => status === "sent")).toHaveLength(7);
         });
         const suppressed = items.filter(({ status }) => status === "suppressed");
         expect(suppressed.map(({ template }) => template).sort()).toEqual([
@@ -294,7 +297,7 @@ for (const { store, servers: needed, settings } of documentStores) {
           "welcome",
         ]);
         expect(suppressed.map(({ sentAt }) => sentAt)).toEqual([null, null, null]);
-        expect(await readdir(join(dataDir, "mail"))).toHaveLength(6);
+        expect(await readdir(join(dataDir, "mail"))).toHaveLength(7);
       });
     });
 
@@ -397,6 +400,70 @@ describe("with a mail server", () => {
     expect(server.mails.map(({ to }) => to)).toEqual(Array(EVERY_TEMPLATE.length).fill(["ada@example.com"]));
     expect(server.mails.map(messageIdOf).sort()).toEqual(items.map(({ id }) => `<${id}@example.com>`).sort());
     expect(server.mails[0]!.source).toContain("From: The Shop <shop@example.com>");
+  });
+
+  describe("a link to a new password", () => {
+    const TOKEN = "a-token-that-nobody-could-guess-0123456789x";
+    const forgotten = () =>
+      event("password.forgotten", { customer: ada, resetId: "reset-1", expiresAt: "2031-05-06T07:38:09.000Z" });
+    /** users, as the test plays it. */
+    const withUsers = async (broker: ServiceBroker, issue: () => { token: string }): Promise<unknown[]> => {
+      const asked: unknown[] = [];
+      const issueResetToken = (ctx: { params: unknown }) => {
+        asked.push(ctx.params);
+        return issue();
+      };
+      const service = broker.createService({ name: "users", version: 1, actions: { issueResetToken } });
+      await service.waitForServices([{ name: "users", version: 1 }]);
+      return asked;
+    };
+    const stored = () => readFile(join(dataDir, "notifications.nedb"), "utf8");
+    /** Quoted-printable, read. */
+    const read = ({ source }: ReceivedMail) => source.replace(/=\r\n/g, "").replaceAll("=3D", "=");
+
+    test("is in the mail, in text and HTML, and neither in the store nor in the list", async () => {
+      const server = new MailServer();
+      const broker = await start({ SMTP_URL: await server.listen(), SHOP_URL: "https://shop.example" });
+      const asked = await withUsers(broker, () => ({ token: TOKEN }));
+      await publish(broker, forgotten());
+      const [item] = await listed(broker, allSent(1));
+      expect(asked).toEqual([{ resetId: "reset-1" }]);
+      expect(read(server.mails[0]!).split(`https://shop.example/reset-password#token=${TOKEN}`)).toHaveLength(3);
+      expect(item).toMatchObject({
+        template: "password-reset",
+        body: expect.stringContaining("The link is in the e-mail only."),
+      });
+      expect(await stored()).not.toContain(TOKEN);
+      expect(JSON.stringify(item)).not.toContain("{{");
+    });
+
+    test("waits for users when that is away, and is the same when the mail is repeated", async () => {
+      const server = new MailServer();
+      server.plan.push("lose answer");
+      const broker = await start({ SMTP_URL: await server.listen() });
+      await publish(broker, forgotten());
+      await eventually(async () => expect((await list(broker)).map(({ status }) => status)).toEqual(["queued"]));
+      await eventually(async () => expect(await stored()).toContain('"attempts":1'));
+      expect(server.mails).toEqual([]);
+      await withUsers(broker, () => ({ token: TOKEN }));
+      await eventually(async () => {
+        clock.advance(1_000);
+        allSent(1)(await list(broker));
+      });
+      expect(server.mails).toHaveLength(2);
+      for (const mail of server.mails) expect(read(mail)).toContain(`#token=${TOKEN}`);
+    });
+
+    test("that has expired or was replaced before it could be sent is not sent any more, and needs no operator", async () => {
+      const server = new MailServer();
+      const broker = await start({ SMTP_URL: await server.listen() });
+      await withUsers(broker, () => {
+        throw new Refusal("INVALID_RESET_TOKEN", 400, "The token has expired");
+      });
+      await publish(broker, forgotten());
+      await listed(broker, (items) => expect(items.map(({ status }) => status)).toEqual(["suppressed"]));
+      expect(server.mails).toEqual([]);
+    });
   });
 
   test("what it refuses for now is sent later", async () => {

@@ -1,7 +1,8 @@
+import { Exactly } from "@molecart/mixins/contracts/common.ts";
 import { users } from "@molecart/mixins/contracts/users.ts";
 import { actionRoute } from "../route.ts";
 
-const { register, login, refresh, logout } = users.actions;
+const { register, login, refresh, logout, forgotPassword, resetPassword } = users.actions;
 
 export const authRoutes = [
   actionRoute({
@@ -22,9 +23,9 @@ export const authRoutes = [
     status: 200,
     summary: "Signs in",
     limit: "credentials",
-    body: login.params,
+    body: Exactly({ email: login.params.properties.email, password: login.params.properties.password }),
     action: "v1.users.login",
-    params: ({ body }) => body,
+    params: ({ body, address }) => ({ ...body, address }),
   }),
   actionRoute({
     method: "POST",
@@ -46,6 +47,28 @@ export const authRoutes = [
     limit: "credentials",
     body: logout.params,
     action: "v1.users.logout",
+    params: ({ body }) => body,
+  }),
+  actionRoute({
+    method: "POST",
+    path: "/auth/password/forgot",
+    access: "public",
+    status: 202,
+    summary: "Mails a link to a new password, if there is such an account; the answer is the same if not",
+    limit: "credentials",
+    body: forgotPassword.params,
+    action: "v1.users.forgotPassword",
+    params: ({ body }) => body,
+  }),
+  actionRoute({
+    method: "POST",
+    path: "/auth/password/reset",
+    access: "public",
+    status: 204,
+    summary: "Sets a new password by a mailed token, which works once, and ends all sessions",
+    limit: "credentials",
+    body: resetPassword.params,
+    action: "v1.users.resetPassword",
     params: ({ body }) => body,
   }),
   actionRoute({

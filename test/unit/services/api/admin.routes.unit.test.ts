@@ -30,7 +30,15 @@ const ask = async (name: string, { path = {}, query = {}, body = {} }: Asked, an
     reportPart: () => {},
     checkHealth: () => Promise.reject(new Error("not asked")),
   };
-  const request: AnyRequest = { path, query, body, caller: staff, cartId: undefined, idempotencyKey: undefined };
+  const request: AnyRequest = {
+    path,
+    query,
+    body,
+    caller: staff,
+    address: "192.0.2.1",
+    cartId: undefined,
+    idempotencyKey: undefined,
+  };
   // biome-ignore lint/suspicious/noExplicitAny: the tests look into answers of every shape
   return { answer: (await route.answer(desk, request)) as any, calls: mesh.calls };
 };

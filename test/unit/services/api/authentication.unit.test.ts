@@ -3,6 +3,8 @@ import { beforeAll, describe, expect, test } from "@jest/globals";
 import { ManualClock } from "@molecart/mixins/lib/clock.ts";
 import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JSONWebKeySet, SignJWT } from "jose";
 import { Authenticator } from "../../../../services/api/authentication.ts";
+import type { TokenIdentity } from "../../../../services/api/revocations.ts";
+import type { Caller } from "../../../../services/api/route.ts";
 
 interface Signer {
   kid: string;
@@ -51,7 +53,9 @@ const base64url = (value: object): string => Buffer.from(JSON.stringify(value)).
 /** An authenticator before a key set that the test exchanges. */
 const stage = (first: JSONWebKeySet) => {
   const clock = new ManualClock(START);
-  const users = { keys: first, fetches: 0, down: false };
+  const users = { keys: first, fetches: 0, down: false, listIsAway: false };
+  const revoked: ((token: TokenIdentity) => boolean)[] = [];
+  const asked: string[] = [];
   const stale: unknown[] = [];
   const authenticator = new Authenticator({
     issuer: "molecart",
@@ -63,8 +67,28 @@ const stage = (first: JSONWebKeySet) => {
       return users.keys;
     },
     onStaleKeys: (error) => stale.push(error),
+    revocations: {
+      ready: async () => {
+        if (users.listIsAway) throw new Error("users is down");
+      },
+      has: (token) => revoked.some((matches) => matches(token)),
+    },
+    apiKeys: {
+      identify: async (key) => {
+        asked.push(key);
+        return { ...ada, scopes: ["orders:read"] } as Caller;
+      },
+    },
   });
-  return { clock, users, stale, identify: (token: string) => authenticator.identify(`Bearer ${token}`), authenticator };
+  return {
+    clock,
+    users,
+    stale,
+    revoked,
+    asked,
+    identify: (token: string) => authenticator.identify(`Bearer ${token}`),
+    authenticator,
+  };
 };
 
 let one: Signer;
@@ -199,6 +223,79 @@ describe("the keys", () => {
     const { identify, users } = stage(await keySet(one));
     users.down = true;
     await expect(identify(await tokenOf(one))).rejects.toThrow("users is down");
+  });
+});
+
+describe("a token that has ended before its time", () => {
+  const claims = { ...profile, sid: "session-1", ver: 3 };
+
+  test("is refused from then on, also when it was seen before", async () => {
+    const { identify, revoked } = stage(await keySet(one));
+    const token = await tokenOf(one, { claims });
+    expect(await identify(token)).toEqual({ ...ada, sessionId: "session-1" });
+    revoked.push(({ sessionId }) => sessionId === "session-1");
+    await expect(identify(token)).rejects.toMatchObject({ type: "UNAUTHENTICATED", code: 401 });
+  });
+
+  test("is known by user, session and version; one that names no version is of the lowest", async () => {
+    const { identify, revoked } = stage(await keySet(one));
+    const seen: TokenIdentity[] = [];
+    revoked.push((token) => {
+      seen.push(token);
+      return false;
+    });
+    await identify(await tokenOf(one, { claims }));
+    await identify(await tokenOf(one));
+    expect(seen).toEqual([
+      { userId: "user-1", sessionId: "session-1", tokenVersion: 3 },
+      { userId: "user-1", sessionId: undefined, tokenVersion: 0 },
+    ]);
+  });
+
+  test("is not taken for good while nobody can say which have ended", async () => {
+    const { identify, users } = stage(await keySet(one));
+    users.listIsAway = true;
+    await expect(identify(await tokenOf(one))).rejects.toThrow("users is down");
+  });
+});
+
+describe("an API key", () => {
+  test("says who calls, without a look at the keys of tokens", async () => {
+    const { authenticator, asked, users } = stage(await keySet(one));
+    expect(await authenticator.identify(undefined, "mck_1")).toMatchObject({ userId: "user-1", scopes: ["orders:read"] });
+    expect(asked).toEqual(["mck_1"]);
+    expect(users.fetches).toBe(0);
+  });
+
+  test("beside an access token, or twice, is refused: nobody could say who calls", async () => {
+    const { authenticator, asked } = stage(await keySet(one));
+    const token = `Bearer ${await tokenOf(one)}`;
+    await expect(authenticator.identify(token, "mck_1")).rejects.toMatchObject({ type: "UNAUTHENTICATED" });
+    await expect(authenticator.identify(undefined, ["mck_1", "mck_2"])).rejects.toMatchObject({ type: "UNAUTHENTICATED" });
+    expect(asked).toEqual([]);
+  });
+});
+
+describe("keys that users has announced", () => {
+  test("are fetched before a token needs them", async () => {
+    const { identify, authenticator, users, clock } = stage(await keySet(one));
+    await identify(await tokenOf(one));
+    authenticator.expectKids(["one"]);
+    expect(users.fetches).toBe(1);
+    users.keys = await keySet(one, two);
+    clock.advance(2_000);
+    authenticator.expectKids(["two", "one"]);
+    await new Promise(setImmediate);
+    expect(users.fetches).toBe(2);
+    expect(await identify(await tokenOf(two, { expiresAtMs: START + 901_000 }))).toEqual(ada);
+    expect(users.fetches).toBe(2);
+  });
+
+  test("are not asked for by a gateway that has seen no token yet", async () => {
+    const { authenticator, users } = stage(await keySet(one));
+    authenticator.expectKids(["one"]);
+    await new Promise(setImmediate);
+    expect(users.fetches).toBe(0);
   });
 });
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
+import type { Scope } from "@molecart/mixins/contracts/users.ts";
 import fc from "fast-check";
-import { admit, isStaff } from "../../../../services/api/access.ts";
+import { admit, admitKey, isStaff } from "../../../../services/api/access.ts";
 import { apiConfig } from "../../../../services/api/api.config.ts";
 import { CART_TOKEN, newCartToken, readCartToken } from "../../../../services/api/cart-identity.ts";
 import { Cors } from "../../../../services/api/cors.ts";
@@ -24,6 +25,10 @@ describe("access", () => {
     ["staff", caller(), "FORBIDDEN"],
     ["staff", caller("staff"), "admitted"],
     ["staff", caller("admin"), "admitted"],
+    ["admin", nobody, "UNAUTHENTICATED"],
+    ["admin", caller("customer"), "FORBIDDEN"],
+    ["admin", caller("staff"), "FORBIDDEN"],
+    ["admin", caller("admin"), "admitted"],
   ])("a %s route and %j: %s", (access, who, outcome) => {
     const answer = () => {
       try {
@@ -34,6 +39,19 @@ describe("access", () => {
       }
     };
     expect(answer()).toBe(outcome);
+  });
+
+  test.each<[string, Scope | undefined, readonly Scope[] | undefined, boolean]>([
+    ["without a key", undefined, undefined, true],
+    ["without a key", "orders:read", undefined, true],
+    ["with a key", "orders:read", ["orders:read"], true],
+    ["with a key", "orders:write", ["orders:read"], false],
+    ["with a key", "orders:read", ["orders:write", "catalog:read"], false],
+    ["with a key", undefined, ["orders:read", "profile:write"], false],
+  ])("%s to a route of scope %s, good for %j: %s", (_, scope, scopes, admitted) => {
+    const admission = () => admitKey({ scope }, { ...caller("admin"), ...(scopes && { scopes }) });
+    if (admitted) admission();
+    else expect(admission).toThrow(expect.objectContaining({ type: "FORBIDDEN", code: 403 }));
   });
 
   test("nobody is not staff", () => expect(isStaff(undefined)).toBe(false));

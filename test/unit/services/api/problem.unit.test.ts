@@ -93,6 +93,9 @@ describe("what the edge refuses", () => {
     expect(problemOf(new Unauthenticated("who?"), "r").headers).toEqual({ "WWW-Authenticate": 'Bearer realm="molecart"' });
     expect(problemOf(new MethodNotAllowed("PUT", "GET, HEAD"), "r").headers).toEqual({ Allow: "GET, HEAD" });
     expect(problemOf(new RateLimited(17), "r").headers).toEqual({ "Retry-After": "17" });
+    const patience = { retryAfterSeconds: 30 };
+    expect(problemOf(new Refusal("TOO_MANY_TRIES", 429, "wait", patience), "r").headers).toEqual({ "Retry-After": "30" });
+    expect(problemOf(new Refusal("ORDER_NOT_FOUND", 404, "no", patience), "r").headers).toEqual({});
   });
 
   test.each([

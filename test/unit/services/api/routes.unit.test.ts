@@ -3,7 +3,7 @@ import { Exactly } from "@molecart/mixins/contracts/common.ts";
 import { Type } from "typebox";
 import { Degraded, part } from "../../../../services/api/part.ts";
 import { routeChecks } from "../../../../services/api/request-validation.ts";
-import { actionRoute, type Route, streamRoute } from "../../../../services/api/route.ts";
+import { actionRoute, type Desk, type Route, streamRoute } from "../../../../services/api/route.ts";
 import { type Pattern, Router } from "../../../../services/api/router.ts";
 import { routes } from "../../../../services/api/routes.ts";
 
@@ -22,6 +22,8 @@ describe("the table", () => {
       "POST /api/v1/auth/login",
       "POST /api/v1/auth/refresh",
       "POST /api/v1/auth/logout",
+      "POST /api/v1/auth/password/forgot",
+      "POST /api/v1/auth/password/reset",
       "GET /.well-known/jwks.json",
       "GET /api/v1/products",
       "GET /api/v1/products/{id}",
@@ -95,6 +97,103 @@ describe("the table", () => {
     expect(limits.write?.some(({ method }) => method === "GET")).toBe(false);
   });
 
+  test("keeps who may do what for administrators", () => {
+    const forAdmins = routes.filter(({ access }) => access === "admin").map(({ method, path }) => `${method} ${path}`);
+    expect(forAdmins).toEqual([
+      "GET /api/v1/admin/users",
+      "GET /api/v1/admin/users/{id}",
+      "PUT /api/v1/admin/users/{id}/roles",
+      "POST /api/v1/admin/users/{id}/disable",
+      "POST /api/v1/admin/users/{id}/enable",
+      "GET /api/v1/admin/users/{id}/audit",
+      "POST /api/v1/admin/signing-keys/rotate",
+    ]);
+  });
+
+  test("is closed to API keys where people sign in, and where rights are given", () => {
+    const closed = routes.filter(({ scope }) => scope === undefined).map(({ method, path }) => `${method} ${path}`);
+    expect(closed).toEqual([
+      "POST /api/v1/auth/register",
+      "POST /api/v1/auth/login",
+      "POST /api/v1/auth/refresh",
+      "POST /api/v1/auth/logout",
+      "POST /api/v1/auth/password/forgot",
+      "POST /api/v1/auth/password/reset",
+      "GET /.well-known/jwks.json",
+      "GET /api/v1/me/overview",
+      "PUT /api/v1/me/password",
+      "GET /api/v1/me/api-keys",
+      "POST /api/v1/me/api-keys",
+      "DELETE /api/v1/me/api-keys/{id}",
+      "GET /api/v1/admin/users",
+      "GET /api/v1/admin/users/{id}",
+      "PUT /api/v1/admin/users/{id}/roles",
+      "POST /api/v1/admin/users/{id}/disable",
+      "POST /api/v1/admin/users/{id}/enable",
+      "GET /api/v1/admin/users/{id}/audit",
+      "POST /api/v1/admin/signing-keys/rotate",
+      "GET /health/live",
+      "GET /health/ready",
+    ]);
+  });
+
+  test("lets an API key change nothing that its scope is for reading", () => {
+    const wrong = routes.filter(({ method, scope }) => scope?.endsWith(":read") === true && method !== "GET");
+    expect(wrong.map(({ method, path }) => `${method} ${path}`)).toEqual([]);
+  });
+
+  // Whoever sees it is decided by the service that has the thing; that it is told who asks is decided here, for all of them.
+  const named = routes.filter(({ access, path, uses }) => access === "customer" && (path.includes("{") || uses.length === 1));
+  test.each(named.map((one) => [`${one.method} ${one.path}`, one] as const))("%s says who asks for the thing", async (_, one) => {
+    const calls: unknown[] = [];
+    const desk = {
+      call: async (_name: string, params: unknown) => {
+        calls.push(params);
+        return { items: [] };
+      },
+    } as unknown as Desk;
+    // A request that claims to be somebody else wherever it can.
+    const forged = { userId: "mallory", viewer: { userId: "mallory", roles: ["admin"] } };
+    const text = new Proxy(forged, { get: (target, name) => Reflect.get(target, name) ?? "thing" }) as never;
+    const caller = { userId: "ada", email: "ada@example.com", name: "Ada", roles: ["customer" as const] };
+    const request = {
+      path: { ...forged, id: "thing" } as never,
+      query: { ...forged },
+      body: text,
+      caller,
+      address: "192.0.2.1",
+      cartId: undefined,
+      idempotencyKey: "key",
+    };
+    // Of a stream's read only the call counts here.
+    await (one.stream?.read(desk.call, request, 0).catch(() => {}) ?? one.answer(desk, request));
+    expect(calls).toHaveLength(1);
+    const [params] = calls as [Record<string, unknown>];
+    expect(JSON.stringify(params)).toMatch(/"(user:)?ada"/);
+    if (one.owner === "self") expect(params.userId).toBe("ada");
+    if (one.owner === "viewer") expect(params.viewer).toEqual({ userId: "ada", roles: ["customer"] });
+  });
+
+  test("says for each thing of somebody's whose it is", () => {
+    const silent = routes.filter(({ access, path, owner }) => access === "customer" && path.includes("{") && owner === undefined);
+    expect(silent.map(({ method, path }) => `${method} ${path}`)).toEqual([]);
+  });
+
+  test("does not compile where the caller's identity is given by hand beside the owner", () => {
+    const base = { method: "GET", access: "customer", status: 200, summary: "" } as const;
+    // @ts-expect-error the route says nothing of an owner, so the action's viewer is missing
+    actionRoute({ ...base, path: "/x/{id}", action: "v1.orders.get", params: ({ path }) => ({ orderId: path.id }) });
+    expect(
+      actionRoute({
+        ...base,
+        path: "/x/{id}",
+        action: "v1.orders.get",
+        owner: "viewer",
+        params: ({ path }) => ({ orderId: path.id }),
+      }).owner,
+    ).toBe("viewer");
+  });
+
   test("does not compile with a mapping that its action does not take", () => {
     const base = { method: "GET", access: "public", status: 200, summary: "" } as const;
     actionRoute({ ...base, path: "/x/{id}", action: "v1.users.get", params: ({ path }) => ({ userId: path.id }) });
@@ -128,7 +227,13 @@ describe("a stream in the table", () => {
   });
 
   test("does not compile for the public, nor with a path value that is not there", () => {
-    const stream = { summary: "", uses: [], events: {}, read: () => Promise.reject(new Error("not read")) } as const;
+    const stream = {
+      summary: "",
+      owner: "viewer",
+      uses: [],
+      events: {},
+      read: () => Promise.reject(new Error("not read")),
+    } as const;
     streamRoute({ ...stream, path: "/x/{id}", access: "customer", topic: ({ path, caller }) => path.id + caller.userId });
     // @ts-expect-error whose streams are counted would not be known
     streamRoute({ ...stream, path: "/x/{id}", access: "public", topic: () => "" });

@@ -40,10 +40,23 @@ describe("the settings of notifications", () => {
     expect(notificationsConfig({ ...served, NOTIFICATIONS_TRANSPORT: "files" }).transport.kind).toBe("files");
   });
 
-  test("a cluster with a mail server needs its own sender", () => {
+  test("a cluster with a mail server needs its own sender, and the web shop that its links lead to", () => {
     expect(variableRefused({ ...served, SMTP_URL: "smtps://mail.example.com" })).toBe("NOTIFICATIONS_FROM");
     const env = { ...served, SMTP_URL: "smtps://mail.example.com", NOTIFICATIONS_FROM: "The Shop <shop@example.com>" };
-    expect(notificationsConfig(env).from).toEqual({ name: "The Shop", address: "shop@example.com" });
+    expect(variableRefused(env)).toBe("SHOP_URL");
+    const { from, shopUrl } = notificationsConfig({ ...env, SHOP_URL: "https://shop.example/store/" });
+    expect(from).toEqual({ name: "The Shop", address: "shop@example.com" });
+    expect(shopUrl).toBe("https://shop.example/store");
+  });
+
+  test.each([
+    "shop.example",
+    "ftp://shop.example",
+    "https://shop.example/?a=b",
+    "https://shop.example/#a",
+    "javascript:alert(1)",
+  ])("%j is no web shop", (url) => {
+    expect(variableRefused({ SHOP_URL: url })).toBe("SHOP_URL");
   });
 
   test.each(["shop", "a@b@c", "x <a@b>\r\nBcc: c@d", "a@b, c@d", "<a@b> <c@d>"])("%j is no sender", (from) => {

@@ -30,6 +30,8 @@ const returned = { orderId: "o-1", number: order.number, returnId: "ret-1", cust
 
 const samples: { [N in NotifiedEvent]: EventData<N> } = {
   "user.registered": { customer },
+  "password.forgotten": { customer, resetId: "reset-1", expiresAt: "2031-05-06T07:38:09.000Z" },
+  "password.changed": { customer, by: "owner" },
   "order.created": { ...order, shippingAddress, paymentToken: "tok_secret" },
   "payment.completed": { ...payment, amount: eur(11293), card: { brand: "Visa", last4: "4242" } },
   "order.cancelled": { ...order, reason: "out_of_stock" },
@@ -54,6 +56,8 @@ const write = (event: NotifiedEvent, data: EventData<NotifiedEvent> = samples[ev
 
 const EXPECTED: Record<NotifiedEvent, { subject: string; says: string[] }> = {
   "user.registered": { subject: "Welcome to Molecart", says: ["Your account at Molecart is ready"] },
+  "password.forgotten": { subject: "A new password for Molecart", says: ["asked for a new password", "until 07:38 UTC"] },
+  "password.changed": { subject: "Your password for Molecart was changed", says: ["has a new password", "were signed out"] },
   "order.created": {
     subject: "We have received your order M-7K2P-9QXD",
     says: ["2 × Desk lamp", "90.00 EUR", "4.90 EUR", "18.03 EUR", "112.93 EUR"],

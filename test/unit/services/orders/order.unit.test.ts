@@ -5,7 +5,6 @@ import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import fc from "fast-check";
 import {
   isSettled,
-  maySee,
   next,
   placeOrder,
   planCancellation,
@@ -159,13 +158,6 @@ describe("Placing an order", () => {
 });
 
 describe("An order", () => {
-  test("is seen by its owner and by staff, and by nobody else", () => {
-    const owner: Order["id"] = "u1";
-    expect(maySee({ userId: "u1", roles: ["customer"] }, owner)).toBe(true);
-    expect(maySee({ userId: "u2", roles: ["staff"] }, owner)).toBe(true);
-    expect(maySee({ userId: "u2", roles: ["customer"] }, owner)).toBe(false);
-  });
-
   test.each<[string[], boolean]>([
     [["pending"], false],
     [["pending", "reserved", "paid", "confirmed"], false],

@@ -7,7 +7,6 @@ import {
   chargeKey,
   hear,
   isGivenUp,
-  maySee,
   mayStillArrive,
   type News,
   newPayment,
@@ -116,14 +115,6 @@ describe("A payment", () => {
   test("can reach every status of the contract", () => {
     const reachable = new Set(Object.values(transitions).flatMap((list) => list.map(({ to }) => to)));
     expect(new Set([...reachable, "awaiting"])).toEqual(new Set(Object.keys(transitions)));
-  });
-
-  test("is seen by its customer and by staff", () => {
-    const { payment } = having("created");
-    expect(maySee({ userId: customer.id, roles: ["customer"] }, payment)).toBe(true);
-    expect(maySee({ userId: "another", roles: ["customer"] }, payment)).toBe(false);
-    expect(maySee({ userId: "another", roles: ["staff"] }, payment)).toBe(true);
-    expect(maySee({ userId: customer.id, roles: ["customer"] }, having("reserved").payment)).toBe(false);
   });
 
   test("shows its card, its refund and why it failed, and never the token", () => {

@@ -5,7 +5,6 @@ import {
   deliver,
   dispatch,
   hasParcel,
-  maySee,
   pendingShipment,
   type StoredShipment,
   stop,
@@ -86,13 +85,6 @@ describe("a stop", () => {
 });
 
 describe("a shipment", () => {
-  test("is seen by its owner and by staff", () => {
-    expect(maySee({ userId: "customer-1", roles: ["customer"] }, "customer-1")).toBe(true);
-    expect(maySee({ userId: "somebody", roles: ["staff"] }, "customer-1")).toBe(true);
-    expect(maySee({ userId: "somebody", roles: ["admin"] }, "customer-1")).toBe(true);
-    expect(maySee({ userId: "somebody", roles: ["customer"] }, "customer-1")).toBe(false);
-  });
-
   test("shows no customer data beyond lines and address", () => {
     expect(hasParcel(pending)).toBe(true);
     expect(hasParcel(pending) && toShipment(pending)).toEqual({

@@ -16,6 +16,7 @@ const user = {
   roles: ["customer" as const],
   createdAt: AT,
 };
+const session = { sessionId: "s1", tokenVersion: 3 };
 const rules = { issuer: "molecart", audience: "molecart", accessTokenSeconds: 900 };
 
 describe("A sealed text", () => {
@@ -65,7 +66,7 @@ describe("A signing key", () => {
 describe("An access token", () => {
   test("says who the user is, for whom and how long, and nothing else", async () => {
     const made = await newSigningKey(1, key, AT);
-    const token = await signAccessToken(user, await toSigner(made, key), rules, NOW);
+    const token = await signAccessToken(user, await toSigner(made, key), rules, NOW, session);
     const { payload, protectedHeader } = await jwtVerify(token, createLocalJWKSet({ keys: [made.publicJwk] }), {
       issuer: "molecart",
       audience: "molecart",
@@ -83,12 +84,14 @@ describe("An access token", () => {
       email: "ada@example.org",
       name: "Ada",
       roles: ["customer"],
+      sid: "s1",
+      ver: 3,
     });
   });
 
   test("is not accepted by another key, nor after its time", async () => {
     const [made, other] = await Promise.all([newSigningKey(1, key, AT), newSigningKey(2, key, AT)]);
-    const token = await signAccessToken(user, await toSigner(made, key), rules, NOW);
+    const token = await signAccessToken(user, await toSigner(made, key), rules, NOW, session);
     const forged = { ...other.publicJwk, kid: made.kid };
     const currentDate = new Date(NOW);
     await expect(jwtVerify(token, createLocalJWKSet({ keys: [forged] }), { currentDate })).rejects.toThrow("signature");
