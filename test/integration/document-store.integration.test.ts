@@ -66,7 +66,7 @@ const things = (script: Script): ServiceSchema =>
         name: "things",
         collection: "things",
         indexes: [{ fields: ["slug"], unique: true }, { fields: ["variants.sku"], unique: true }, { fields: ["status"] }],
-        outbox: true,
+        outbox: { restate: ({ _id, status }) => ({ event: telling(_id, `again ${_id}`), while: { status } }) },
         also: { labels: {} },
       }),
     ],
