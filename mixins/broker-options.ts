@@ -6,6 +6,7 @@ import type { Clock } from "./lib/clock.ts";
 import { systemClock } from "./lib/clock.ts";
 import { type Environment, readEnvironment } from "./lib/config.ts";
 import { currentCorrelation } from "./lib/correlation.ts";
+import { natsServers } from "./lib/nats-url.ts";
 import { AjvValidator } from "./middlewares/ajv-validator.ts";
 import { correlation } from "./middlewares/correlation.ts";
 import { deadlines } from "./middlewares/deadlines.ts";
@@ -26,9 +27,11 @@ export const brokerOptions = (env: Environment = process.env, clock: Clock = fau
       transporter: {
         type: "NATS",
         options: {
-          servers: natsUrl.split(","),
+          ...natsServers(natsUrl),
           reconnectTimeWait: 250,
           waitOnFirstConnect: true,
+          // Refused twice, as by a server whose accounts are being changed, the connection would be closed for good.
+          ignoreAuthErrorAbort: true,
           // A connection that died without a word is given up after three pings, not after six minutes.
           pingInterval: 2_000,
         },

@@ -1,13 +1,15 @@
 import type { Kysely } from "kysely";
 import type { Service, ServiceBroker } from "moleculer";
 import { type Database, openDatabase } from "./database/database.ts";
+import { isRetryableConflict } from "./database/database-errors.ts";
 import type { MessagingTables } from "./database/messaging.table.ts";
-import { migrate } from "./database/migrate.ts";
+import { MESSAGING_MIGRATIONS, migrate } from "./database/migrate.ts";
 import type { Mixin } from "./implement.ts";
 import { delayMs } from "./lib/backoff.ts";
 import { type Clock, isoTime } from "./lib/clock.ts";
-import { POSTGRES } from "./lib/config.ts";
+import { type Environment, POSTGRES } from "./lib/config.ts";
 import { messageOf, Unavailable } from "./lib/errors.ts";
+import { Housekeeper, messagingKeepMs, type Trimming } from "./messaging/housekeeper.ts";
 import type { Inbox } from "./messaging/inbox.ts";
 import { type JobHandler, JobRunner } from "./messaging/job-runner.ts";
 import { OutboxRelay } from "./messaging/outbox-relay.ts";
@@ -21,6 +23,8 @@ export interface DatabaseMixinOptions {
   name: string;
   /** The folder of its migrations. */
   migrations: URL;
+  /** Tables of its own whose old rows are taken out with the finished events. */
+  trims?(env: Environment): readonly Trimming[];
 }
 
 export interface DatabaseProps<DB> {
@@ -36,6 +40,7 @@ interface Owned<DB extends MessagingTables> extends Service, DatabaseProps<DB> {
   attach(): void;
   relay: OutboxRelay;
   jobRunner: JobRunner<DB>;
+  housekeeper: Housekeeper;
   healthChecks: Record<string, () => Promise<void>>;
 }
 
@@ -50,6 +55,7 @@ const START_DEADLINE_MS = 60_000;
 export const database = <DB>({
   name,
   migrations,
+  trims = () => [],
 }: DatabaseMixinOptions): Mixin<DatabaseProps<DB & MessagingTables>, SqlWork<DB & MessagingTables>> => {
   type Tables = DB & MessagingTables;
   const variable = name.toUpperCase();
@@ -59,13 +65,16 @@ export const database = <DB>({
     const deadline = Date.now() + START_DEADLINE_MS;
     for (let attempt = 1; ; attempt++) {
       try {
-        const target = { db: store.db as unknown as Kysely<never>, kind: store.kind };
         await store.ping();
-        await migrate(target, { name, folder: new URL("./database/migrations/", import.meta.url), book: "messaging" });
-        await migrate(target, { name, folder: migrations, book: name });
+        await store.forMigrations(async (db) => {
+          const target = { db: db as unknown as Kysely<never>, kind: store.kind };
+          await migrate(target, { name, folder: MESSAGING_MIGRATIONS, book: "messaging" });
+          await migrate(target, { name, folder: migrations, book: name });
+        });
         return store;
       } catch (error) {
-        if (verdictOn(error) !== "outage" || Date.now() > deadline) {
+        // A lock that others hold (a table in use, as a migration wants it) is asked for again as well.
+        if ((verdictOn(error) !== "outage" && !isRetryableConflict(error)) || Date.now() > deadline) {
           await store.close();
           throw error;
         }
@@ -82,7 +91,8 @@ export const database = <DB>({
     ownsInbox: true,
 
     created(this: Owned<Tables>) {
-      const { read, clock, bus } = runtimeOf(this.broker as ServiceBroker);
+      const { env, read, clock, bus } = runtimeOf(this.broker as ServiceBroker);
+      const [keepMs, also] = [messagingKeepMs(read), trims(env)];
       const options = {
         name,
         url: read.url(`${variable}_DATABASE_URL`, POSTGRES),
@@ -122,6 +132,14 @@ export const database = <DB>({
           bus,
           isoNow,
           onError: (error) => this.logger.warn("Events wait in the outbox", { error: messageOf(error) }),
+          onLoss: (detail) => this.logger.error("The event bus has lost its store: events are sent again", detail),
+        });
+        this.housekeeper = new Housekeeper({
+          database: this.database as unknown as Database<MessagingTables>,
+          clock,
+          keepMs,
+          also,
+          onError: (error) => this.logger.warn("Old rows wait for their removal", { error: messageOf(error) }),
         });
         this.jobRunner = new JobRunner<Tables>({
           database: this.database,
@@ -145,9 +163,11 @@ export const database = <DB>({
       this.attach();
       this.relay.start();
       this.jobRunner.start();
+      this.housekeeper.start();
     },
 
     async stopped(this: Owned<Tables>) {
+      await this.housekeeper?.stop();
       await this.jobRunner?.stop();
       await this.relay?.stop();
       await this.database?.close();

@@ -4,7 +4,14 @@ import type { Collection, DocumentStore, Identified, IndexOptions } from "./docu
 import { DocumentInbox, type DocumentWork, INBOX_INDEXES, type InboxDocument } from "./document-store/document-inbox.ts";
 import { openMongo } from "./document-store/open-mongo.ts";
 import { openNedb } from "./document-store/open-nedb.ts";
-import { DocumentRelay, OUTBOX_INDEX, type WithOutbox, wakingRelay } from "./document-store/outbox.ts";
+import {
+  DocumentRelay,
+  OUTBOX_INDEX,
+  type Restatement,
+  type StreamDocument,
+  type WithOutbox,
+  wakingRelay,
+} from "./document-store/outbox.ts";
 import type { Mixin } from "./implement.ts";
 import { delayMs } from "./lib/backoff.ts";
 import type { Clock } from "./lib/clock.ts";
@@ -16,14 +23,14 @@ import { runtimeOf } from "./runtime.ts";
 
 type Others = Record<string, Identified>;
 
-export interface DocumentStoreOptions<Also extends Others> {
+export interface DocumentStoreOptions<D extends Identified, Also extends Others> {
   /** The service's name; `products` reads PRODUCTS_MONGO_URL, and keeps DATA_DIR/products.nedb when embedded. */
   name: string;
   /** The name of the collection of its documents in MongoDB. */
   collection: string;
   indexes?: readonly IndexOptions[];
   /** The documents send events; see `outgoing` of document-store/outbox.ts. They then have a field `outbox`. */
-  outbox?: boolean;
+  outbox?: { restate(document: D): Restatement };
   /** Further collections, by name; `preferences` is kept in DATA_DIR/<service>_preferences.nedb or `<service>_preferences`. */
   also?: { [K in keyof Also]: { indexes?: readonly IndexOptions[] } };
 }
@@ -97,20 +104,23 @@ const generatedActions = Object.keys((DbService as unknown as { actions: object 
  *      { $set: { nextAttemptAt: leaseEnd }, $inc: { attempts: 1 } },
  *    );
  *
- *  With `outbox: true` an event travels in the same write as the state that it tells of:
+ *  With an `outbox` an event travels in the same write as the state that it tells of; `restate` says how a document tells of
+ *  itself again when the event bus has lost what was sent:
  *
  *    await this.documents.insert({ …product, outbox: [outgoing("product.created", id, { product }, now)] });
  *    await this.documents.updateOne({ _id: id, version }, { $set: …, $inc: { version: 1 }, $push: { outbox: outgoing(…) } }); */
 export const documentStore = <D extends Identified, Also extends Others = Record<never, never>>(
-  options: DocumentStoreOptions<Also>,
+  options: DocumentStoreOptions<D, Also>,
 ): Mixin<DocumentStoreProps<D, Also>, DocumentWork<D>> => {
-  const { name, collection, indexes = [], outbox = false } = options;
+  const { name, collection, indexes = [], outbox } = options;
   const also = (options.also ?? {}) as Record<string, { indexes?: readonly IndexOptions[] }>;
   const inboxName = `${name}_inbox`;
+  const streamName = `${name}_stream`;
   const collections: Record<string, readonly IndexOptions[]> = {
-    [collection]: outbox ? [...indexes, OUTBOX_INDEX] : indexes,
+    [collection]: outbox !== undefined ? [...indexes, OUTBOX_INDEX] : indexes,
     ...Object.fromEntries(Object.entries(also).map(([key, one]) => [`${name}_${key}`, one.indexes ?? []])),
     [inboxName]: INBOX_INDEXES,
+    ...(outbox !== undefined && { [streamName]: [] }),
   };
 
   const connect = async (service: Owned<D>) => {
@@ -161,14 +171,17 @@ export const documentStore = <D extends Identified, Also extends Others = Record
       const documents = store.collection<D>(collection);
       this.store = store;
       this.adapter = store.adapterOf(collection);
-      if (outbox) {
+      if (outbox !== undefined) {
         this.relay = new DocumentRelay({
           documents: documents as unknown as Collection<WithOutbox>,
+          state: store.collection<StreamDocument>(streamName),
+          restate: outbox.restate as unknown as (document: WithOutbox) => Restatement,
           bus: runtimeOf(this.broker as ServiceBroker).bus,
           onError: (error) => this.logger.warn("Events wait in the documents", { error: messageOf(error) }),
+          onLoss: (detail) => this.logger.error("The event bus has lost its store: documents are announced again", detail),
         });
       }
-      this.documents = outbox ? wakingRelay(documents, () => this.relay?.wake()) : documents;
+      this.documents = outbox !== undefined ? wakingRelay(documents, () => this.relay?.wake()) : documents;
       this.collections = Object.fromEntries(Object.keys(also).map((key) => [key, store.collection(`${name}_${key}`)]));
       this.inbox = new DocumentInbox(store.collection<InboxDocument>(inboxName), this.documents, this.clock, name);
       this.relay?.start();

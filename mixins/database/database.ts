@@ -18,6 +18,8 @@ export interface Database<DB> {
   /** All or nothing. Runs again (at most five times) when PostgreSQL reports a deadlock or a serialization failure, so `work` must have no
    *  effect outside the database. An outage is thrown as `Unavailable`. */
   transaction<T>(work: (trx: Transaction<DB>) => Promise<T>): Promise<T>;
+  /** For changes of the schema, which may take long: on PostgreSQL a connection of its own without the limits of the others. */
+  forMigrations<T>(work: (db: Kysely<DB>) => Promise<T>): Promise<T>;
   /** Rejects with `Unavailable` when the store does not answer. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -60,7 +62,23 @@ const newSocket = (): Socket => {
   });
 };
 
-const openPostgres = (options: DatabaseOptions & { url: string }) => {
+/** No statement, lock or abandoned transaction outlives these, whatever becomes of the broker that began it. */
+const LIMITS = {
+  statement_timeout: 10_000,
+  lock_timeout: 5_000,
+  idle_in_transaction_session_timeout: 15_000,
+  stream: newSocket,
+};
+
+/** A migration may rewrite a large table, and the brokers that start meanwhile wait for its end on the migrator's lock: both are
+ *  silent for as long. The migrations themselves wait for locks no longer than everybody; see `migrate`. */
+const MIGRATION_LIMITS = {
+  statement_timeout: 6 * 3_600_000,
+  lock_timeout: 0,
+  idle_in_transaction_session_timeout: 60_000,
+};
+
+const openPostgres = (options: DatabaseOptions & { url: string }, limits: Partial<typeof LIMITS> = LIMITS) => {
   const pool = new pg.Pool({
     connectionString: options.url,
     max: options.poolSize,
@@ -69,11 +87,7 @@ const openPostgres = (options: DatabaseOptions & { url: string }) => {
     // Before its silence is taken for a failure.
     idleTimeoutMillis: 10_000,
     keepAlive: true,
-    stream: newSocket,
-    // No statement, lock or abandoned transaction outlives these, whatever becomes of the broker that began it.
-    statement_timeout: 10_000,
-    lock_timeout: 5_000,
-    idle_in_transaction_session_timeout: 15_000,
+    ...limits,
     types: {
       getTypeParser: (oid: number, format?: string) =>
         (format !== "binary" && parsers[oid]) || pg.types.getTypeParser(oid, format as "text"),
@@ -130,6 +144,15 @@ export const openDatabase = <DB>(options: DatabaseOptions): Database<DB> => {
     kind,
     db,
     transaction,
+    forMigrations: async (work) => {
+      if (url === undefined) return work(db);
+      const patient = new Kysely<DB>({ dialect: openPostgres({ ...options, url, poolSize: 1 }, MIGRATION_LIMITS) });
+      try {
+        return await work(patient);
+      } finally {
+        await patient.destroy();
+      }
+    },
     ping: async () => {
       try {
         await sql`select 1`.execute(db);

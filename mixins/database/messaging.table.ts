@@ -15,6 +15,28 @@ export interface OutboxTable {
   envelope: Json<Envelope>;
   created_at: string;
   published_at: string | null;
+  /** Where the bus has stored it. Kept of the last event of each batch: enough to see whether the bus has lost its end. */
+  bus_position: Generated<number | null>;
+}
+
+/** One row: the store of the event bus that this outbox was published to. */
+export interface OutboxStreamTable {
+  id: 1;
+  stream: string;
+  /** Goes up with each loss. What was published under an earlier one is not stamped any more. */
+  epoch: number;
+  /** Rows after the first and up to the second are still to be sent again. */
+  resend_after: number;
+  resend_until: number;
+}
+
+/** What is to be done now and then, by one broker. */
+export interface HousekeepingTable {
+  task: string;
+  /** Milliseconds since the epoch, of the injected clock. */
+  due_at: number;
+  /** Finished rows that are older than this may be gone. */
+  trimmed_before: string | null;
 }
 
 /** processed: its effect is committed. failed: waits for its next attempt. dead: a dead letter, waits for an operator.
@@ -72,6 +94,8 @@ export interface JobTable {
 
 export interface MessagingTables {
   outbox: OutboxTable;
+  outbox_stream: OutboxStreamTable;
+  housekeeping: HousekeepingTable;
   inbox: InboxTable;
   dead_letter_audit: DeadLetterAuditTable;
   job: JobTable;

@@ -1,5 +1,5 @@
 import { readdir } from "node:fs/promises";
-import type { Kysely } from "kysely";
+import { type Kysely, sql } from "kysely";
 import { type Migration, type MigrationProvider, Migrator } from "kysely/migration";
 import { MolecartError } from "../lib/errors.ts";
 import type { DatabaseKind } from "./database.ts";
@@ -27,7 +27,12 @@ const folderProvider = (folder: URL, kind: DatabaseKind): MigrationProvider => (
     const files = (await readdir(folder)).filter((file) => file.endsWith(".ts")).sort();
     const entries = files.map(async (file): Promise<[string, Migration]> => {
       const { up } = (await import(new URL(file, folder).href)) as { up: Up };
-      return [file.replace(/\.ts$/, ""), { up: (db) => up(db as Kysely<never>, kind) }];
+      const limited = async (db: Kysely<never>): Promise<void> => {
+        // Who waits for a table holds up all who come after him: not for long, whatever the connection's own limit.
+        if (kind === "postgres") await sql`set local lock_timeout = '5s'`.execute(db);
+        await up(db, kind);
+      };
+      return [file.replace(/\.ts$/, ""), { up: (db) => limited(db as Kysely<never>) }];
     });
     return Object.fromEntries(await Promise.all(entries));
   },

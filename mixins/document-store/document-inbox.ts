@@ -59,8 +59,8 @@ export interface InboxDocument {
 export const INBOX_INDEXES = [{ fields: ["status"] }, { fields: ["aggregateId"] }] as const;
 
 const UNSETTLED = { $in: ["failed", "dead", "parked"] };
-/** An event comes again within minutes, or when a broker that had it in hand starts again. Later, `insertOnce` still knows it. */
-export const KEEP_PROCESSED_MS = 7 * 24 * 3_600_000;
+/** Longer than the event bus keeps an event, and than an outbox sends one again that the bus has lost (30 days). */
+export const KEEP_PROCESSED_MS = 31 * 24 * 3_600_000;
 
 export class DocumentInbox<D extends Identified> implements Inbox<DocumentWork<D>> {
   readonly #inbox: Collection<InboxDocument>;

@@ -45,9 +45,15 @@ export class EventConsumer {
   }
 
   async start(): Promise<void> {
-    const { bus, service, event, concurrency = DEFAULT_CONCURRENCY } = this.#options;
+    const { bus, service, event, concurrency = DEFAULT_CONCURRENCY, backoff = DEFAULT_BACKOFF } = this.#options;
     const take = (delivery: Delivery): Promise<void> => this.#take(delivery);
-    this.#subscription = await bus.subscribe({ service, event, concurrency, onDelivery: faults.disturb?.(take) ?? take });
+    this.#subscription = await bus.subscribe({
+      service,
+      event,
+      concurrency,
+      maxRetryMs: backoff.maxMs,
+      onDelivery: faults.disturb?.(take) ?? take,
+    });
   }
 
   async stop(): Promise<void> {

@@ -10,10 +10,14 @@ import {
   type JsMsg,
   type NatsConnection,
   nanos,
+  type PubAck,
   RetentionPolicy,
   StorageType,
+  type StreamInfo,
 } from "nats";
-import { Unavailable } from "../lib/errors.ts";
+import { type Backoff, delayMs } from "../lib/backoff.ts";
+import { MolecartError, Unavailable } from "../lib/errors.ts";
+import { natsServers } from "../lib/nats-url.ts";
 import { type Envelope, isEnvelope } from "./envelope.ts";
 import {
   type Consumer,
@@ -21,6 +25,7 @@ import {
   type Delivery,
   type EventBus,
   LEASE_MS,
+  STREAM_RETENTION_MS,
   type SubscribeOptions,
   type Subscription,
 } from "./event-bus.ts";
@@ -40,17 +45,37 @@ export interface JetStreamOptions {
 const PUBLISH_TIMEOUT_MS = 5_000;
 /** JetStream drops a repeat of a message id within this window; the inbox catches the later ones. */
 const DUPLICATE_WINDOW_MS = 120_000;
-const RETENTION_MS = 30 * 24 * 3_600_000;
 const RETRY_SUBSCRIBE_MS = 500;
+const RECONNECT_MS = 250;
+/** A server that is being given other credentials accepts ours within moments, or not before somebody does something. */
+const REFUSED_BACKOFF: Backoff = { firstMs: 250, maxMs: 5_000, factor: 2 };
+/** A stream that somebody deletes and makes anew behind our back shows in nothing that a broker does: it is looked at so often. */
+const SIGHT_EVERY_MS = 15_000;
 const STREAM_NAME_IN_USE = 10058;
 const STREAM_NOT_FOUND = 10059;
+const MESSAGE_NOT_FOUND = 10037;
+const MESSAGE_ID = "Nats-Msg-Id";
 /** Nobody listens on the subject: there is no stream, or JetStream has no leader at the moment. */
 const NO_RESPONDERS = "503";
 
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 
-const apiErrorOf = (error: unknown): number | undefined => (error as { api_error?: { err_code?: number } }).api_error?.err_code;
+const apiErrorOf = (error: unknown): number | undefined =>
+  (error as { api_error?: { err_code?: number } } | undefined)?.api_error?.err_code;
+
+const isRefusal = (code: unknown): boolean =>
+  ["AUTHORIZATION_VIOLATION", "BAD_AUTHENTICATION", "AUTHENTICATION_EXPIRED", "ACCOUNT_AUTHENTICATION_EXPIRED"].includes(
+    code as string,
+  );
+
+/** At the start of a broker. Later refusals, while the server's accounts are changed, are waited for. */
+export class NatsRefused extends MolecartError {
+  readonly retryable = false;
+  constructor(servers: readonly string[], options?: ErrorOptions) {
+    super("NATS_REFUSED", 500, `NATS (${servers.join(", ")}) refuses the credentials of NATS_URL`, { servers }, options);
+  }
+}
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -101,6 +126,14 @@ export class JetStreamBus implements EventBus {
   #manager!: JetStreamManager;
   #ensuring: Promise<void> | undefined;
   #stopping = false;
+  /** Logins that were refused since the last one that was not. */
+  #refusals = 0;
+  #sighting: NodeJS.Timeout | undefined;
+  sightings = 0;
+  /** When the stream was made: no update changes it, and a stream that is made anew has another. */
+  #created = "";
+  /** The last place in the stream that we know to be taken. */
+  #highest = 0;
 
   constructor(options: JetStreamOptions) {
     this.#options = options;
@@ -108,16 +141,10 @@ export class JetStreamBus implements EventBus {
   }
 
   async start(): Promise<void> {
-    const { url, clientName } = this.#options;
-    this.#connection = await connect({
-      servers: url.split(","),
-      name: clientName,
-      maxReconnectAttempts: -1,
-      waitOnFirstConnect: true,
-      reconnectTimeWait: 250,
-      pingInterval: 5_000,
-    });
+    this.#connection = await this.#connect();
+    if (this.#connection === undefined) return;
     void this.#watch(this.#connection);
+    this.#sighting = setInterval(() => this.#info().catch(() => {}), SIGHT_EVERY_MS).unref();
     this.#jetstream = this.#connection.jetstream({ timeout: PUBLISH_TIMEOUT_MS });
     while (!this.#stopping) {
       try {
@@ -129,6 +156,31 @@ export class JetStreamBus implements EventBus {
         await sleep(RETRY_SUBSCRIBE_MS);
       }
     }
+  }
+
+  /** Waits for a server that is not there yet, and not for one that does not let us in: wrong credentials end the start by name.
+   *  Undefined when the bus is stopped meanwhile. */
+  async #connect(): Promise<NatsConnection | undefined> {
+    const servers = natsServers(this.#options.url);
+    while (!this.#stopping) {
+      try {
+        return await connect({
+          ...servers,
+          name: this.#options.clientName,
+          maxReconnectAttempts: -1,
+          // Two refusals in a row would end the connection for good: a server that is restarted with other accounts, or has not
+          // read them yet, would lose its brokers one by one.
+          ignoreAuthErrorAbort: true,
+          reconnectDelayHandler: () => (this.#refusals === 0 ? RECONNECT_MS : delayMs(REFUSED_BACKOFF, this.#refusals)),
+          pingInterval: 5_000,
+        });
+      } catch (error) {
+        if (isRefusal((error as { code?: unknown }).code)) throw new NatsRefused(servers.servers, { cause: error });
+        this.#options.onStatus?.("waiting for NATS", error);
+        await sleep(RECONNECT_MS);
+      }
+    }
+    return undefined;
   }
 
   /** All who miss the stream at the same time wait for one request. */
@@ -144,19 +196,18 @@ export class JetStreamBus implements EventBus {
       name: this.#stream,
       subjects: [`${this.#options.namespace}.events.>`],
       storage: StorageType.File,
-      // Kept for longer than any outage that goes unnoticed, also for a consumer that is deployed later. A full disk refuses
-      // the publish, which then stays in the outbox, rather than drop an event that somebody has not read.
+      // A full disk refuses the publish, which then stays in the outbox, rather than drop an event that somebody has not read.
       retention: RetentionPolicy.Limits,
-      max_age: nanos(RETENTION_MS),
+      max_age: nanos(STREAM_RETENTION_MS),
       discard: DiscardPolicy.New,
       duplicate_window: nanos(DUPLICATE_WINDOW_MS),
       num_replicas: this.#options.replicas,
     };
     try {
-      await this.#manager.streams.add(config);
+      this.#saw(await this.#manager.streams.add(config));
     } catch (error) {
       if (apiErrorOf(error) !== STREAM_NAME_IN_USE) throw error;
-      await this.#manager.streams.update(this.#stream, config);
+      this.#saw(await this.#manager.streams.update(this.#stream, config));
     }
   }
 
@@ -164,17 +215,70 @@ export class JetStreamBus implements EventBus {
   async #watch(connection: NatsConnection): Promise<void> {
     for await (const status of connection.status()) {
       this.#options.onStatus?.(status.type, status.data);
-      if (status.type === "reconnect") await this.#ensureStream().catch(() => {});
+      if (status.type === "error" && isRefusal(status.data)) this.#refusals += 1;
+      if (status.type !== "reconnect") continue;
+      this.#refusals = 0;
+      await this.#ensureStream().catch(() => {});
+      // Also where the stream looks as before: its end may be lost, and refilled by others.
+      this.sightings += 1;
     }
   }
 
-  async publish(envelopes: readonly Envelope[]): Promise<void> {
+  async #info(): Promise<StreamInfo> {
+    try {
+      const info = await this.#manager.streams.info(this.#stream);
+      this.#saw(info);
+      return info;
+    } catch (error) {
+      throw new Unavailable("NATS JetStream", { cause: error });
+    }
+  }
+
+  #saw({ created, state }: Pick<StreamInfo, "created" | "state">): void {
+    if (created !== this.#created || state.last_seq < this.#highest) this.sightings += 1;
+    this.#created = created;
+    this.#highest = state.last_seq;
+  }
+
+  async identify(): Promise<string> {
+    try {
+      await this.#info();
+    } catch (error) {
+      if (apiErrorOf((error as Error).cause) !== STREAM_NOT_FOUND) throw error;
+      await this.#ensureStream().catch((cause) => {
+        throw new Unavailable("NATS JetStream", { cause });
+      });
+    }
+    return this.#created;
+  }
+
+  async holds(eventId: string, position: number): Promise<boolean> {
+    const { state } = await this.#info();
+    if (position < state.first_seq) return position <= state.last_seq;
+    try {
+      const { header } = await this.#manager.streams.getMessage(this.#stream, { seq: position });
+      return header.get(MESSAGE_ID) === eventId;
+    } catch (error) {
+      if (apiErrorOf(error) === MESSAGE_NOT_FOUND) return false;
+      throw new Unavailable("NATS JetStream", { cause: error });
+    }
+  }
+
+  async publish(envelopes: readonly Envelope[], receipt?: (position: number) => void): Promise<void> {
     // Written to the socket one after the other, so the stream has them in this order; only the acks are awaited together.
     const acks = envelopes.map((envelope) =>
       this.#jetstream.publish(this.#subject(envelope.type), encoder.encode(JSON.stringify(envelope)), { msgID: envelope.id }),
     );
-    const failed = (await Promise.allSettled(acks)).find((ack) => ack.status === "rejected");
-    if (failed === undefined) return;
+    const settled = await Promise.allSettled(acks);
+    const failed = settled.find((ack) => ack.status === "rejected");
+    if (failed === undefined) {
+      const { seq = 0, duplicate = true } = (settled.at(-1) as PromiseFulfilledResult<PubAck> | undefined)?.value ?? {};
+      // A place that was taken before: the stream is another one, or has lost its end.
+      if (!duplicate && seq <= this.#highest) this.sightings += 1;
+      if (!duplicate) this.#highest = seq;
+      receipt?.(seq);
+      return;
+    }
     // Somebody may have deleted the stream: the relay's next attempt finds it again.
     if (failed.reason.code === NO_RESPONDERS) await this.#ensureStream().catch(() => {});
     throw new Unavailable("NATS JetStream", { cause: failed.reason });
@@ -220,11 +324,7 @@ export class JetStreamBus implements EventBus {
 
   async ping(): Promise<void> {
     if (this.#connection === undefined || this.#connection.isClosed()) throw new Unavailable("NATS");
-    try {
-      await this.#manager.streams.info(this.#stream);
-    } catch (error) {
-      throw new Unavailable("NATS JetStream", { cause: error });
-    }
+    await this.#info();
   }
 
   async backlog(consumer: Consumer): Promise<number> {
@@ -234,6 +334,7 @@ export class JetStreamBus implements EventBus {
 
   async stop(): Promise<void> {
     this.#stopping = true;
+    clearInterval(this.#sighting);
     await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
     this.#subscriptions.clear();
     // Acks are fire and forget: a flush within the drain takes them to the server.

@@ -44,6 +44,9 @@ const HOLD_MS = 5_000;
 const DEFAULT_BACKOFF: Backoff = { firstMs: 500, maxMs: 60_000, factor: 2 };
 /** Jobs in hand at the same time on one broker. */
 const CONCURRENCY = 32;
+/** How soon it is noticed that a clock was set back, and how far clocks may differ. */
+const RECALL_EVERY_MS = 10_000;
+const CLOCK_SLACK_MS = 1_000;
 /** Another broker may have scheduled a job, or died with one. */
 const MAX_SLEEP_MS = 1_000;
 
@@ -62,6 +65,7 @@ export class JobRunner<DB extends MessagingTables> {
   readonly #options: JobRunnerOptions<DB>;
   readonly #poller: Poller;
   readonly #inHand = new Set<Promise<void>>();
+  #recallAt = 0;
 
   constructor(options: JobRunnerOptions<DB>) {
     this.#options = options;
@@ -88,6 +92,7 @@ export class JobRunner<DB extends MessagingTables> {
   async #round(): Promise<"more" | number> {
     const free = CONCURRENCY - this.#inHand.size;
     if (free <= 0) return MAX_SLEEP_MS;
+    if (performance.now() >= this.#recallAt) await this.#recall();
     const rows = await this.#claim(free);
     for (const row of rows) {
       const correlation = row.correlation ?? { requestId: row.id, traceparent: newTraceparent() };
@@ -116,6 +121,21 @@ export class JobRunner<DB extends MessagingTables> {
       where id in (select id from job where due_at <= ${now} and kind in (${sql.join(kinds)}) order by due_at limit ${limit} ${skipLocked})
       returning id, kind, aggregate_id, data, attempts, correlation`.execute(database.db);
     return rows;
+  }
+
+  /** A job that was begun is due at the end of a hold or of a backoff. One that is due later than either can be was put off by a
+   *  clock that ran ahead and was set back: it is due now. A job that was never begun has a real deadline, and keeps it. */
+  async #recall(): Promise<void> {
+    this.#recallAt = performance.now() + RECALL_EVERY_MS;
+    const { database, clock, handlers } = this.#options;
+    const now = clock.now();
+    const latest = ([kind, { backoff = DEFAULT_BACKOFF }]: [string, JobHandler<SqlWork<DB>>]) =>
+      sql`when ${kind} then ${sql.lit(Math.max(HOLD_MS, backoff.maxMs) + CLOCK_SLACK_MS)}`;
+    await sql`
+      update job set due_at = ${now}
+      where attempts > 0 and due_at > cast(${now} as bigint) + case kind ${sql.join(Object.entries(handlers).map(latest), sql` `)} end`.execute(
+      database.db,
+    );
   }
 
   async #msUntilNext(): Promise<number> {

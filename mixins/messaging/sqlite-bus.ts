@@ -2,7 +2,9 @@ import { mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { lockStore } from "../database/store-lock.ts";
+import { type Clock, systemClock } from "../lib/clock.ts";
 import { Unavailable } from "../lib/errors.ts";
+import { newId } from "../lib/ids.ts";
 import type { Envelope } from "./envelope.ts";
 import {
   type Consumer,
@@ -33,6 +35,7 @@ const SCHEMA = `
     primary key (consumer, seq)
   ) without rowid;
   create index if not exists delivery_due on delivery (consumer, due_at);
+  create table if not exists identity (id text primary key) without rowid;
 `;
 
 /** An ack need not be on disk at once: the inbox knows the event if it is delivered again. Written in batches, at the latest after this time. */
@@ -45,6 +48,11 @@ const RETENTION_MS = 7 * 24 * 3_600_000;
 const TRIM_EVERY_MS = 600_000;
 /** Longest sleep of a subscription between two looks for due deliveries; a publish wakes it at once. */
 const MAX_SLEEP_MS = 60_000;
+/** Where a subscriber does not say how long its retries are. */
+const MAX_RETRY_MS = 600_000;
+const CLOCK_SLACK_MS = 1_000;
+/** How soon it is noticed that a clock was set back. */
+const RECALL_EVERY_MS = 5_000;
 
 interface DueRow {
   seq: number;
@@ -54,19 +62,36 @@ interface DueRow {
 /** Durable events inside one process: the semantics of the JetStream bus, on a SQLite file that this process owns. */
 export class SqliteBus implements EventBus {
   readonly #file: string;
+  readonly #clock: Clock;
   readonly #subscriptions = new Set<SqliteSubscription>();
   #db!: DatabaseSync;
   #release = (): void => {};
   #statements!: Record<
-    "publish" | "deliver" | "register" | "deliverPast" | "due" | "nextDue" | "ack" | "retry" | "backlog" | "trim",
+    | "publish"
+    | "deliver"
+    | "register"
+    | "deliverPast"
+    | "due"
+    | "nextDue"
+    | "recall"
+    | "ack"
+    | "retry"
+    | "backlog"
+    | "trim"
+    | "position"
+    | "at",
     StatementSync
   >;
   #acked: [consumer: string, seq: number][] = [];
   #flushTimer: NodeJS.Timeout | undefined;
   #trimTimer: NodeJS.Timeout | undefined;
 
-  constructor(file: string) {
+  /** This process has owned the file since `start`, and nobody could have put another in its place. */
+  readonly sightings = 1;
+
+  constructor(file: string, clock: Clock = systemClock) {
     this.#file = file;
+    this.#clock = clock;
   }
 
   async start(): Promise<void> {
@@ -74,6 +99,7 @@ export class SqliteBus implements EventBus {
     this.#release = lockStore(this.#file).release;
     this.#db = new DatabaseSync(this.#file);
     this.#db.exec(SCHEMA);
+    this.#db.prepare("insert into identity (id) select ? where not exists (select 1 from identity)").run(newId());
     const prepare = (sql: string) => this.#db.prepare(sql);
     this.#statements = {
       publish: prepare("insert into event (id, type, envelope, published_at) values (?, ?, ?, ?) on conflict (id) do nothing"),
@@ -84,6 +110,9 @@ export class SqliteBus implements EventBus {
         "select d.seq, e.envelope from delivery d join event e on e.seq = d.seq where d.consumer = ? and d.due_at <= ? order by d.seq limit ?",
       ),
       nextDue: prepare("select min(due_at) as due_at from delivery where consumer = ? and due_at > ?"),
+      recall: prepare("update delivery set due_at = ? where consumer = ? and due_at > ?"),
+      position: prepare("select seq from event where id = ?"),
+      at: prepare("select id from event where seq = ?"),
       ack: prepare("delete from delivery where consumer = ? and seq = ?"),
       retry: prepare("update delivery set due_at = ? where consumer = ? and seq = ?"),
       backlog: prepare("select count(*) as n from delivery where consumer = ?"),
@@ -92,9 +121,10 @@ export class SqliteBus implements EventBus {
     this.#trimTimer = setInterval(() => this.#trim(), TRIM_EVERY_MS).unref();
   }
 
-  async publish(envelopes: readonly Envelope[]): Promise<void> {
+  async publish(envelopes: readonly Envelope[], receipt?: (position: number) => void): Promise<void> {
     const types = new Set<string>();
-    const now = Date.now();
+    const now = this.#clock.now();
+    let position = 0;
     this.#transaction(() => {
       for (const envelope of envelopes) {
         const { changes, lastInsertRowid } = this.#statements.publish.run(
@@ -103,25 +133,41 @@ export class SqliteBus implements EventBus {
           JSON.stringify(envelope),
           now,
         );
+        position = changes === 0 ? (this.#statements.position.get(envelope.id) as { seq: number }).seq : Number(lastInsertRowid);
         if (changes === 0) continue;
         this.#statements.deliver.run(lastInsertRowid, now, envelope.type);
         types.add(envelope.type);
       }
     });
     for (const subscription of this.#subscriptions) if (types.has(subscription.event)) subscription.wake();
+    receipt?.(position);
+  }
+
+  async identify(): Promise<string> {
+    return (this.#db.prepare("select id from identity").get() as { id: string }).id;
+  }
+
+  async holds(eventId: string, position: number): Promise<boolean> {
+    const found = this.#statements.at.get(position) as { id: string } | undefined;
+    if (found !== undefined) return found.id === eventId;
+    // Trimmed, if the numbers have come so far.
+    const last = this.#db.prepare("select seq from sqlite_sequence where name = 'event'").get() as { seq: number } | undefined;
+    return (last?.seq ?? 0) >= position;
   }
 
   async subscribe(options: SubscribeOptions): Promise<Subscription> {
     const name = consumerName(options);
     this.#transaction(() => {
       const { changes } = this.#statements.register.run(name, options.event);
-      if (changes > 0) this.#statements.deliverPast.run(name, Date.now(), options.event);
+      if (changes > 0) this.#statements.deliverPast.run(name, this.#clock.now(), options.event);
     });
     const subscription = new SqliteSubscription(options, {
       due: (now, limit) => this.#statements.due.all(name, now, limit) as unknown as DueRow[],
       nextDue: (now) => (this.#statements.nextDue.get(name, now) as { due_at: number | null }).due_at,
       ack: (seq) => this.#ack(name, seq, subscription),
       retry: (seq, delayMs) => this.#retry(name, seq, delayMs),
+      recall: (now, latest) => this.#statements.recall.run(now, name, latest),
+      now: () => this.#clock.now(),
     });
     this.#subscriptions.add(subscription);
     subscription.wake();
@@ -182,13 +228,13 @@ export class SqliteBus implements EventBus {
   /** Where the time cannot be written, the event stays due and comes again at once. */
   #retry(consumer: string, seq: number, delayMs: number): void {
     try {
-      this.#statements.retry.run(Date.now() + Math.round(delayMs), consumer, seq);
+      this.#statements.retry.run(this.#clock.now() + Math.round(delayMs), consumer, seq);
     } catch {}
   }
 
   #trim(): void {
     try {
-      this.#statements.trim.run(Date.now() - RETENTION_MS);
+      this.#statements.trim.run(this.#clock.now() - RETENTION_MS);
     } catch {
       // The next one takes out more.
     }
@@ -213,6 +259,9 @@ interface Source {
   nextDue(now: number): number | null;
   ack(seq: number): void;
   retry(seq: number, delayMs: number): void;
+  /** Makes due what would be due after `latest`. */
+  recall(now: number, latest: number): void;
+  now(): number;
 }
 
 class SqliteSubscription {
@@ -225,6 +274,7 @@ class SqliteSubscription {
   #timer: NodeJS.Timeout | undefined;
   #scheduled = false;
   #stopped = false;
+  #recallAt = 0;
 
   constructor(options: SubscribeOptions, source: Source) {
     this.event = options.event;
@@ -252,7 +302,8 @@ class SqliteSubscription {
     const free = this.#options.concurrency - this.#inHand.size;
     if (free <= 0) return;
     // One look at the clock: what became due between two would be neither due nor next.
-    const now = Date.now();
+    const now = this.#source.now();
+    if (performance.now() >= this.#recallAt) this.#recall(now);
     // Rows in hand and rows being settled are still in the table: ask for as many more.
     const rows = this.#source.due(now, free + this.#inHand.size + this.settling.size);
     for (const row of rows) {
@@ -260,8 +311,15 @@ class SqliteSubscription {
       if (!this.#inHand.has(row.seq) && !this.settling.has(row.seq)) this.#take(row);
     }
     const nextDue = this.#source.nextDue(now);
-    const sleepMs = nextDue === null ? MAX_SLEEP_MS : Math.min(Math.max(nextDue - Date.now(), 1), MAX_SLEEP_MS);
+    const sleepMs = nextDue === null ? MAX_SLEEP_MS : Math.min(Math.max(nextDue - this.#source.now(), 1), RECALL_EVERY_MS);
     this.#timer = setTimeout(() => this.wake(), sleepMs).unref();
+  }
+
+  /** What was put off further than any retry is was put off by a clock that ran ahead, and has been set back since. */
+  #recall(now: number): void {
+    const { maxRetryMs = MAX_RETRY_MS } = this.#options;
+    this.#source.recall(now, now + maxRetryMs + CLOCK_SLACK_MS);
+    this.#recallAt = performance.now() + RECALL_EVERY_MS;
   }
 
   #take({ seq, envelope }: DueRow): void {

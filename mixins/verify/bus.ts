@@ -1,4 +1,5 @@
 import { connect } from "nats";
+import { natsServers } from "../lib/nats-url.ts";
 import type { Backlog, BusFacts } from "./facts.ts";
 import { type StoreReader, StoreUnreadable } from "./stores.ts";
 
@@ -6,6 +7,7 @@ interface BusTables {
   consumer: { name: string };
   delivery: { consumer: string; seq: number };
   event: { seq: number; id: string };
+  identity: { id: string };
 }
 
 const readEmbedded = (stores: StoreReader): Promise<BusFacts> =>
@@ -18,7 +20,11 @@ const readEmbedded = (stores: StoreReader): Promise<BusFacts> =>
       .execute();
     const eventIds = new Map(consumers.map(({ name }) => [name, new Set<string>()]));
     for (const { consumer, id } of waiting) eventIds.get(consumer)?.add(id);
-    return { consumers: new Map([...eventIds].map(([name, ids]) => [name, { count: ids.size, eventIds: ids }])) };
+    const identity = await db.selectFrom("identity").select("id").executeTakeFirst();
+    return {
+      consumers: new Map([...eventIds].map(([name, ids]) => [name, { count: ids.size, eventIds: ids }])),
+      storeId: identity?.id,
+    };
   });
 
 const CONNECT_TIMEOUT_MS = 5_000;
@@ -26,15 +32,17 @@ const CONNECT_TIMEOUT_MS = 5_000;
 /** JetStream tells how much waits for a consumer, not what. Asking leaves nothing behind. */
 const readJetStream = async (url: string, namespace: string): Promise<BusFacts> => {
   const consumers = new Map<string, Backlog>();
-  const connection = await connect({ servers: url.split(","), name: "verify", timeout: CONNECT_TIMEOUT_MS, reconnect: false });
+  let storeId: string | undefined;
+  const connection = await connect({ ...natsServers(url), name: "verify", timeout: CONNECT_TIMEOUT_MS, reconnect: false });
   try {
     const manager = await connection.jetstreamManager({ timeout: CONNECT_TIMEOUT_MS });
+    storeId = (await manager.streams.info(namespace.toUpperCase())).created;
     for await (const { name, num_pending, num_ack_pending } of manager.consumers.list(namespace.toUpperCase()))
       consumers.set(name, { count: num_pending + num_ack_pending, eventIds: null });
   } finally {
     await connection.close();
   }
-  return { consumers };
+  return { consumers, storeId };
 };
 
 export const readBus = async (stores: StoreReader): Promise<BusFacts> => {

@@ -36,6 +36,11 @@ export interface MessagingFacts {
   outboxIsKept: boolean;
   /** How long the inbox remembers a processed event, in milliseconds; null: for ever. */
   inboxKeepsMs: number | null;
+  /** Events and entries that were finished before this time may have been taken out; null or absent: none was. */
+  trimmedBefore?: string | null;
+  /** The bus' store that the outbox was published to, and the rows (after the one, up to the other) that are still to be sent
+   *  again because another was lost. Null or absent where the outbox keeps nothing that is sent. */
+  stream?: { id: string; resendAfter: number; resendUntil: number } | null;
 }
 
 export interface OutboxFact {
@@ -77,6 +82,8 @@ export interface JobFact {
  *  subscribed: whatever the bus keeps waits for it. */
 export interface BusFacts {
   consumers: ReadonlyMap<string, Backlog>;
+  /** The identity of its store; absent where it has none yet. */
+  storeId?: string | undefined;
 }
 
 export interface Backlog {

@@ -61,7 +61,16 @@ export const readMessaging = async <DB extends MessagingTables>(database: Kysely
     .select(["id", "kind", "aggregate_id as aggregateId", "due_at as dueAt", "attempts", "last_error as lastError"])
     .orderBy("id")
     .execute();
-  return { outbox, inbox, jobs, outboxIsKept: true, inboxKeepsMs: null };
+  const stream = await db
+    .selectFrom("outbox_stream")
+    .select(["stream as id", "resend_after as resendAfter", "resend_until as resendUntil"])
+    .executeTakeFirst();
+  const { trimmed_before: trimmedBefore } = (await db
+    .selectFrom("housekeeping")
+    .select("trimmed_before")
+    .where("task", "=", "trim")
+    .executeTakeFirst()) ?? { trimmed_before: null };
+  return { outbox, inbox, jobs, outboxIsKept: true, inboxKeepsMs: null, trimmedBefore, stream: stream ?? null };
 };
 
 interface OutboxRow {

@@ -33,6 +33,10 @@ export interface View extends Facts {
   /** Whether everything that was sent about an order has arrived, and nothing works on it now. What must be true in the end is
    *  asked of such orders; that something is under way, or stuck, is told by itself. */
   isAtRest(orderId: string): boolean;
+  /** Whether the order is so old that events of it may have been taken out, so that one that is missing says nothing. */
+  isTrimmed(orderId: string): boolean;
+  /** Whether the event is so old that its sender may have taken it out. */
+  mayBeTrimmed(eventId: string): boolean;
   /** Whether the service's store has a job for the aggregate. */
   hasJob(service: string, aggregateId: string): boolean;
   /** `order M-7KQ2 (0192…)`. */
@@ -86,8 +90,21 @@ const stateOfNoted = ({ status }: InboxFact): DeliveryState => {
   }
 };
 
-const mayBeForgotten = (event: OutboxFact, { inboxKeepsMs }: MessagingFacts, now: number): boolean =>
-  inboxKeepsMs !== null && Date.parse(event.createdAt) < now - inboxKeepsMs + KEEP_MARGIN_MS;
+const mayBeForgotten = (event: OutboxFact, { inboxKeepsMs, trimmedBefore }: MessagingFacts, now: number): boolean => {
+  const createdAt = Date.parse(event.createdAt);
+  if (inboxKeepsMs !== null && createdAt < now - inboxKeepsMs + KEEP_MARGIN_MS) return true;
+  return trimmedBefore != null && createdAt < Date.parse(trimmedBefore) + KEEP_MARGIN_MS;
+};
+
+/** Whether the bus has lost the event, and its sender will send it again or has not noticed yet. */
+const isSentAgain = ({ seq }: OutboxFact, { stream }: MessagingFacts, { storeId }: Facts["bus"]): boolean => {
+  if (stream == null || storeId === undefined) return false;
+  return stream.id !== storeId || (seq > stream.resendAfter && seq <= stream.resendUntil);
+};
+
+/** UUIDv7: the first twelve digits are milliseconds. NaN for any other id. */
+const timeOf = (eventId: string): number =>
+  /^[\da-f]{8}-[\da-f]{4}-7/.test(eventId) ? Number.parseInt(eventId.slice(0, 8) + eventId.slice(9, 13), 16) : Number.NaN;
 
 const judgeDeliveries = (facts: Facts, now: number): View["deliveries"] => {
   const unsettled: Delivery[] = [];
@@ -96,8 +113,8 @@ const judgeDeliveries = (facts: Facts, now: number): View["deliveries"] => {
     [...facts.messaging].map(([service, { inbox }]) => [service, new Map(inbox.map((noted) => [noted.eventId, noted]))]),
   );
   let checked = 0;
-  for (const { outbox } of facts.messaging.values()) {
-    for (const event of outbox) {
+  for (const sender of facts.messaging.values()) {
+    for (const event of sender.outbox) {
       if (event.publishedAt === null) continue;
       for (const consumer of facts.consumersOf.get(event.type) ?? []) {
         const messaging = facts.messaging.get(consumer);
@@ -107,6 +124,8 @@ const judgeDeliveries = (facts: Facts, now: number): View["deliveries"] => {
         if (noted !== undefined) {
           const state = stateOfNoted(noted);
           if (state !== "processed") unsettled.push({ event, consumer, state, noted });
+        } else if (isSentAgain(event, sender, facts.bus)) {
+          unsettled.push({ event, consumer, state: "on its way" });
         } else if (!mayBeForgotten(event, messaging, now)) {
           const name = consumerName({ service: consumer, event: event.type as never });
           const missing = unknown.get(name) ?? [];
@@ -164,6 +183,13 @@ export const viewOf = (facts: Facts, now: number): View => {
     }
   }
 
+  const trimmedBefore = Math.max(
+    ...[...facts.messaging.values()].map((messaging) =>
+      messaging.trimmedBefore == null ? 0 : Date.parse(messaging.trimmedBefore) + KEEP_MARGIN_MS,
+    ),
+    0,
+  );
+
   return {
     ...facts,
     now,
@@ -173,6 +199,8 @@ export const viewOf = (facts: Facts, now: number): View => {
     sent: (service, aggregateId, type) => sent.get(`${service} ${aggregateId} ${type}`) ?? [],
     processed: (service, aggregateId) => processed.get(`${service} ${aggregateId}`) ?? new Set(),
     isAtRest: (orderId) => !restless.has(orderId),
+    isTrimmed: (orderId) => Date.parse(ordersById.get(orderId)?.createdAt ?? "") < trimmedBefore,
+    mayBeTrimmed: (eventId) => timeOf(eventId) < trimmedBefore,
     hasJob: (service, aggregateId) => withJobs.has(`${service} ${aggregateId}`),
     nameOf: (orderId) => {
       const order = ordersById.get(orderId);

@@ -32,6 +32,20 @@ const toField = ({ keyword, instancePath, params, message }: ErrorObject): Inval
   return { path: [...path, ...(property === undefined ? [] : [property])].join("."), message: text };
 };
 
+/** PostgreSQL keeps neither NUL nor half of a surrogate pair, in text or in JSON, so no schema means to allow them. Found in
+ *  what a client sends anywhere, under whatever name. */
+const unstorable = (value: unknown, path: readonly string[] = []): InvalidField[] => {
+  if (typeof value === "string") return isStorable(value) ? [] : [{ path: path.join("."), message: UNSTORABLE }];
+  if (typeof value !== "object" || value === null) return [];
+  return Object.entries(value).flatMap(([key, one]) =>
+    isStorable(key)
+      ? unstorable(one, [...path, key])
+      : [{ path: path.join("."), message: `has a field whose name ${UNSTORABLE}` }],
+  );
+};
+const isStorable = (text: string): boolean => !text.includes("\0") && text.isWellFormed();
+const UNSTORABLE = "must not contain the character U+0000 or an unpaired surrogate";
+
 /** Validates values in place: fills in defaults, and throws ValidationFailed. */
 export type Check = (value: unknown) => void;
 
@@ -41,6 +55,9 @@ const checkOf = (ajv: Ajv, schema: TSchema): Check => {
   return (value) => {
     validate ??= ajv.compile(schema);
     if (!validate(value)) throw new ValidationFailed((validate.errors ?? []).slice(0, MAX_FIELDS).map(toField));
+    // After the schema, which bounds how deep this goes.
+    const fields = unstorable(value);
+    if (fields.length > 0) throw new ValidationFailed(fields.slice(0, MAX_FIELDS));
   };
 };
 

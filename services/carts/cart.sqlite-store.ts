@@ -2,6 +2,7 @@ import { openDatabase } from "@molecart/mixins/database/database.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import { MESSAGING_MIGRATIONS, migrate } from "@molecart/mixins/database/migrate.ts";
 import { type Clock, isoTime } from "@molecart/mixins/lib/clock.ts";
+import { Housekeeper } from "@molecart/mixins/messaging/housekeeper.ts";
 import { Poller } from "@molecart/mixins/messaging/poller.ts";
 import { SqlInbox } from "@molecart/mixins/messaging/sql-inbox.ts";
 import { inSqlWork, type SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
@@ -17,6 +18,8 @@ type Trx = Transaction<Tables>;
 export interface SqliteStoreOptions {
   file: string;
   clock: Clock;
+  /** How long processed events are remembered; 35 days unless told. */
+  keepMs?: number;
   /** Expired carts could not be removed; tried again. */
   onPurgeError(error: unknown): void;
 }
@@ -69,7 +72,12 @@ const deleteExpired = async (db: Db, now: number): Promise<void> => {
 
 /** The embedded store: a file of this broker alone. Its transactions run one after the other, so a cart that is read, changed
  *  and written within one is changed by nobody else meanwhile. */
-export const openSqliteStore = async ({ file, clock, onPurgeError }: SqliteStoreOptions): Promise<CartStore> => {
+export const openSqliteStore = async ({
+  file,
+  clock,
+  keepMs = 35 * 86_400_000,
+  onPurgeError,
+}: SqliteStoreOptions): Promise<CartStore> => {
   const database = openDatabase<Tables>({ name: NAME, file, poolSize: 1 });
   try {
     const target = { db: database.db as unknown as Kysely<never>, kind: database.kind };
@@ -96,6 +104,8 @@ export const openSqliteStore = async ({ file, clock, onPurgeError }: SqliteStore
     onError: onPurgeError,
   });
   purge.start();
+  const housekeeper = new Housekeeper({ database, clock, keepMs, onError: onPurgeError });
+  housekeeper.start();
 
   // This service sends no events and has no jobs: nobody is to be woken at a commit.
   const quiet = { onEmitted: () => {}, onScheduled: () => {} };
@@ -130,6 +140,7 @@ export const openSqliteStore = async ({ file, clock, onPurgeError }: SqliteStore
       }),
     ping: () => database.ping(),
     close: async () => {
+      await housekeeper.stop();
       await purge.stop();
       await database.close();
     },

@@ -27,7 +27,7 @@ export const cartStore = (): Mixin<CartStoreProps, CartWork> =>
     created(this: Owned) {
       const broker = this.broker as ServiceBroker;
       const { env, clock, bus } = runtimeOf(broker);
-      const { redisUrl, namespace, file } = cartsConfig(env);
+      const { redisUrl, namespace, file, keepMs } = cartsConfig(env);
       const log = this.logger;
 
       this.openStore = () =>
@@ -35,6 +35,7 @@ export const cartStore = (): Mixin<CartStoreProps, CartWork> =>
           ? openSqliteStore({
               file,
               clock,
+              keepMs,
               onPurgeError: (error) => log.warn("Expired carts wait for their removal", { error: messageOf(error) }),
             })
           : openRedisStore({ url: redisUrl, namespace, clientName: `${broker.nodeID}-carts`, clock, log });

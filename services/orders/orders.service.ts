@@ -17,7 +17,13 @@ import { receiveReturn, rejectReturn, requestReturn, settleReturn } from "./retu
 import { findReturns } from "./return.repository.ts";
 
 export default implement(orders, {
-  mixins: [database<OrdersTables>({ name: "orders", migrations: new URL("./migrations/", import.meta.url) })],
+  mixins: [
+    database<OrdersTables>({
+      name: "orders",
+      migrations: new URL("./migrations/", import.meta.url),
+      trims: (env) => [{ table: "idempotency", column: "created_at", keepMs: ordersConfig(env).answersKeepMs }],
+    }),
+  ],
 
   vars: (broker) => ({ config: ordersConfig(runtimeOf(broker).env) }),
 

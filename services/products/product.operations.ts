@@ -1,14 +1,14 @@
 import type { ActionParams } from "@molecart/mixins/contracts/index.ts";
 import type { NewProduct, Product, ProductChange } from "@molecart/mixins/contracts/products.ts";
 import { type Collection, DuplicateKey } from "@molecart/mixins/document-store/collection.ts";
-import { type OutboxEntry, outgoing } from "@molecart/mixins/document-store/outbox.ts";
+import { type OutboxEntry, outgoing, type Restatement } from "@molecart/mixins/document-store/outbox.ts";
 import { type Clock, isoTime } from "@molecart/mixins/lib/clock.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
 import type { CategoryTree } from "./category.ts";
-import type { ProductDocument } from "./product.document.ts";
+import { type ProductDocument, toProduct } from "./product.document.ts";
 import { CategoryNotFound, ProductBusy, ProductNotFound, SkuTaken, SlugTaken, VersionConflict } from "./product.errors.ts";
 import { findProduct, findProductIdBySlug, findProductsBySku, insertProduct, setProduct } from "./product.repository.ts";
-import { announcementOf, changedProduct, distinctSlug, newProduct } from "./product.ts";
+import { announcementOf, changedProduct, currentAnnouncementOf, distinctSlug, newProduct } from "./product.ts";
 import type { ProductsConfig } from "./products.config.ts";
 
 export interface ProductDesk {
@@ -27,6 +27,13 @@ const termsOf = ({ clock, config }: ProductDesk) => ({ at: isoTime(clock.now()),
 export const eventOf = (before: Product | undefined, after: Product): OutboxEntry => {
   const { type, data } = announcementOf(before, after);
   return outgoing(type, after.id, data as never, after.updatedAt);
+};
+
+/** What the catalogue says of a product when all that it has said before is lost. */
+export const restate = (document: ProductDocument): Restatement => {
+  const product = toProduct(document);
+  const { type, data } = currentAnnouncementOf(product);
+  return { event: outgoing(type, product.id, data as never, product.updatedAt), while: { version: product.version } };
 };
 
 const requireCategory = ({ categories }: ProductDesk, category: string): void => {

@@ -78,6 +78,12 @@ export const announcementOf = (before: Product | undefined, after: Product): Ann
   return { type: "product.deleted", data: { productId: after.id, skus: after.variants.map(({ sku }) => sku) } };
 };
 
+/** A product as it is, to those who may have missed how it came to be so. */
+export const currentAnnouncementOf = (product: Product): Announcement =>
+  product.status === "archived"
+    ? { type: "product.deleted", data: { productId: product.id, skus: product.variants.map(({ sku }) => sku) } }
+    : { type: "product.updated", data: { product } };
+
 export const isPublished = ({ status }: Pick<Product, "status">): boolean => status === "published";
 
 /** The items behind these SKUs, in their order; unknown ones are left out. */

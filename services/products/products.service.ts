@@ -9,7 +9,7 @@ import { demoCategories, demoProducts } from "./demo/index.ts";
 import { seedDemo } from "./demo.operations.ts";
 import { type CategoriesDocument, PRODUCT_INDEXES, type ProductDocument } from "./product.document.ts";
 import { ProductNotFound } from "./product.errors.ts";
-import { archiveProduct, createProduct, updateProduct } from "./product.operations.ts";
+import { archiveProduct, createProduct, restate, updateProduct } from "./product.operations.ts";
 import { findOrInsertCategories, findProductsBySku } from "./product.repository.ts";
 import { isPublished, itemsOf } from "./product.ts";
 import { productsConfig } from "./products.config.ts";
@@ -22,7 +22,7 @@ export default implement(products, {
       name: "products",
       collection: "products",
       indexes: PRODUCT_INDEXES,
-      outbox: true,
+      outbox: { restate },
       also: { categories: {} },
     }),
   ],

@@ -1,3 +1,5 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { RunningServer } from "../support/servers/process.ts";
 import { type Fault, type FaultKind, tell } from "./plan.ts";
@@ -79,6 +81,15 @@ export class Nemesis {
         return this.#alone(fault.server, async (server) => {
           await server.kill();
           this.#died(fault.server, fault.kind);
+          await sleep(fault.downMs);
+          await server.restart();
+        });
+      }
+      case "lose NATS' disk": {
+        return this.#alone("nats", async (server) => {
+          await server.kill();
+          this.#died("nats", fault.kind);
+          await rm(join(server.folder, "jetstream"), { recursive: true, force: true });
           await sleep(fault.downMs);
           await server.restart();
         });

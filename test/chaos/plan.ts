@@ -7,6 +7,7 @@ export type Fault = { atMs: number } & (
   | { kind: "crash point"; broker: string; point: CrashPoint; pass: number; downMs: number }
   | { kind: "pause broker"; broker: string; forMs: number }
   | { kind: "kill server"; server: string; downMs: number }
+  | { kind: "lose NATS' disk"; downMs: number }
   | { kind: "pause server"; server: string; forMs: number }
   | { kind: "cut connection"; broker: string; server: string; how: "drop" | "stall"; forMs: number }
   | { kind: "disturb deliveries"; broker: string; duplicate: number; delay: number; maxDelayMs: number; forMs: number }
@@ -87,6 +88,7 @@ export const planOf = ({ seed, durationMs, faults, brokers, servers, kinds: want
     },
     "pause broker": () => ({ atMs: 0, kind: "pause broker", broker: anyBroker().name, forMs: whole(random, 1_000, 8_000) }),
     "kill server": () => ({ atMs: 0, kind: "kill server", server: anyServer(), downMs: whole(random, 0, 2_000) }),
+    "lose NATS' disk": () => ({ atMs: 0, kind: "lose NATS' disk", downMs: whole(random, 0, 2_000) }),
     "pause server": () => ({ atMs: 0, kind: "pause server", server: anyServer(), forMs: whole(random, 1_000, 5_000) }),
     "cut connection": () => ({
       atMs: 0,
@@ -108,7 +110,7 @@ export const planOf = ({ seed, durationMs, faults, brokers, servers, kinds: want
       atMs: 0,
       kind: "clock jump",
       broker: anySaga().name,
-      // What is put off while a clock is ahead waits as long when it is set back: not longer than the run itself.
+      // Deadlines that are made while a clock is ahead wait as long when it is set back: not longer than the run itself.
       aheadMs: whole(random, 20_000, Math.max(25_000, Math.min(90_000, durationMs))),
       forMs: whole(random, 2_000, 8_000),
     }),
@@ -135,6 +137,7 @@ export const planOf = ({ seed, durationMs, faults, brokers, servers, kinds: want
         "pause broker",
         "kill server",
         "kill server",
+        "lose NATS' disk",
         "pause server",
         "cut connection",
         "cut connection",

@@ -369,6 +369,21 @@ describe("requests that do not fit", () => {
     expect(meshCalls().map(({ params }) => params)).toEqual([{ userId: "ada", addressId: "a-1", address: shippingAddress }]);
   });
 
+  test("refuses what no store could keep, and says where it is", async () => {
+    const refused = (path: string) => ({
+      status: 422,
+      body: { code: "VALIDATION_FAILED", errors: [{ path, message: expect.stringContaining("U+0000") }] },
+    });
+    const customer = { email: "ada@example.com", password: "correct horse", name: "Ada\0Lovelace" };
+    expect(await api("POST", "/auth/register", { body: customer })).toMatchObject(refused("name"));
+    const half = `{"email":"ada@example.com","password":"correct horse","name":"Ada \\ud83d"}`;
+    expect(await api("POST", "/auth/register", { raw: half })).toMatchObject(refused("name"));
+    expect(await api("GET", "/products?q=lamp%00")).toMatchObject(refused("q"));
+    const address = { ...shippingAddress, line1: "1 Main\0 St" };
+    expect(await api("POST", "/me/addresses", { headers: await bearer(), body: address })).toMatchObject(refused("line1"));
+    expect(meshCalls()).toEqual([]);
+  });
+
   test("a path value of a wrong form is refused before any call", async () => {
     expect(await api("GET", "/products/a%20b")).toMatchObject({ status: 422, body: { errors: [{ path: "id" }] } });
     expect(await api("GET", "/products/%zz")).toMatchObject({ status: 400, body: { code: "MALFORMED_URL" } });

@@ -1,5 +1,6 @@
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import { ManualClock } from "@molecart/mixins/lib/clock.ts";
 import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
 import { SqliteBus } from "@molecart/mixins/messaging/sqlite-bus.ts";
 import { eventually } from "../support/eventually.ts";
@@ -34,6 +35,39 @@ describe("The embedded event bus", () => {
       });
       await bus.publish([expired("o1")]);
       await eventually(() => expect(attempts).toBe(2), { withinMs: 2_000 });
+    } finally {
+      await bus.stop();
+    }
+  });
+
+  test("hands out a retry that a fast clock has put off when the clock is right again", async () => {
+    const clock = new ManualClock();
+    const startedAt = clock.now();
+    clock.advance(3_600_000);
+    const bus = new SqliteBus(`${temporaryDataDir()}/events.db`, clock);
+    await bus.start();
+    let attempts = 0;
+    const options = { service: "test", event: "reservation.expired", concurrency: 1, maxRetryMs: 20_000 } as const;
+    try {
+      const first = await bus.subscribe({
+        ...options,
+        async onDelivery(delivery) {
+          attempts += 1;
+          delivery.retry(10_000);
+        },
+      });
+      await bus.publish([expired("o1")]);
+      await eventually(() => expect(attempts).toBe(1));
+      await first.stop();
+      clock.advance(startedAt - clock.now());
+      await bus.subscribe({
+        ...options,
+        async onDelivery(delivery) {
+          attempts += 1;
+          delivery.ack();
+        },
+      });
+      await eventually(() => expect(attempts).toBe(2));
     } finally {
       await bus.stop();
     }

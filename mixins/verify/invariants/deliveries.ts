@@ -56,7 +56,10 @@ const judge = (view: View, { event, consumer, state, noted }: Delivery): Omit<Fi
 const unsent = (view: View): Offence[] =>
   [...view.messaging].flatMap(([service, { inbox }]) =>
     inbox
-      .filter(({ eventId, type, status }) => status === "processed" && isKept(view, type) && !view.eventsById.has(eventId))
+      .filter(
+        ({ eventId, type, status }) =>
+          status === "processed" && isKept(view, type) && !view.eventsById.has(eventId) && !view.mayBeTrimmed(eventId),
+      )
       .filter(({ type }) => isEventName(type))
       .map(({ eventId, type, aggregateId }) => ({
         offender: `${type} ${eventId}`,

@@ -62,7 +62,11 @@ const toldWrong = (view: View, eventId: string, told: readonly Notification[]): 
     if (event !== undefined && event.email !== null && event.email !== to)
       offences.push({ offender: `notification ${id}`, rule: "went to somebody else", values: `${to} instead of ${event.email}` });
   // Which event it was cannot be seen from its id: it was sent if any sender keeps what it sends.
-  if (event === undefined && (view.notifications?.notifiable ?? []).every((type) => isKept(view, type)))
+  if (
+    event === undefined &&
+    !view.mayBeTrimmed(eventId) &&
+    (view.notifications?.notifiable ?? []).every((type) => isKept(view, type))
+  )
     offences.push({
       offender: `notification ${told[0]?.id}`,
       rule: "tells of an event that nobody has sent",

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Facts, JobFact, MessagingFacts, OrderFact, OutboxFact } from "@molecart/mixins/verify/facts.ts";
 import { type Invariant, offenceText } from "@molecart/mixins/verify/invariant.ts";
+import { acceptedOrders } from "@molecart/mixins/verify/invariants/accepted-orders.ts";
 import { charges } from "@molecart/mixins/verify/invariants/charges.ts";
 import { deadlines } from "@molecart/mixins/verify/invariants/deadlines.ts";
 import { deliveries } from "@molecart/mixins/verify/invariants/deliveries.ts";
 import { ledger } from "@molecart/mixins/verify/invariants/ledger.ts";
+import { orderStates } from "@molecart/mixins/verify/invariants/order-states.ts";
 import { stock } from "@molecart/mixins/verify/invariants/stock.ts";
 import { viewOf } from "@molecart/mixins/verify/view.ts";
 
@@ -44,6 +46,52 @@ const told = (invariant: Invariant, of: Facts) => {
   return { offences: offences.map(offenceText), pending: pending.map(({ text }) => text) };
 };
 
+describe("An order whose events were trimmed", () => {
+  const sold = (trimmedBefore: string | null): Facts =>
+    facts({
+      messaging: new Map(["orders", "inventory", "payments"].map((service) => [service, messaging({ trimmedBefore })])),
+      orders: {
+        orders: [
+          {
+            id: "o1",
+            number: "M-1",
+            status: "confirmed",
+            lines: [],
+            total: { amount: 100, currency: "EUR" },
+            history: [
+              { status: "pending", at: at(90) },
+              { status: "confirmed", at: at(80) },
+            ],
+            createdAt: at(90),
+          },
+        ],
+        answers: [],
+        returns: [],
+        transitions: { pending: { "payment.completed": ["confirmed"] } },
+        paymentDueMs: 900_000,
+      },
+      payments: {
+        payments: [{ id: "p1", orderId: "o1", status: "completed", amount: { amount: 100, currency: "EUR" } }],
+        ledger: [],
+        refunds: [],
+        provider: {
+          charges: [{ chargeId: "c1", paymentId: "p1", amount: 100, currency: "EUR", succeeded: true }],
+          refunds: [],
+        },
+      },
+    });
+
+  test.each([
+    ["its announcements", acceptedOrders],
+    ["the causes of its states", orderStates],
+    ["the event of its payment", charges],
+  ])("is not asked for %s, and a younger one is", (_, invariant) => {
+    expect(told(invariant, sold(at(60))).offences).toEqual([]);
+    expect(told(invariant, sold(null)).offences).not.toEqual([]);
+    expect(told(invariant, sold(at(100_000))).offences).not.toEqual([]);
+  });
+});
+
 describe("An event that its consumer does not know", () => {
   const missing = (consumers: Facts["bus"]["consumers"], shipping: Partial<MessagingFacts> = {}) =>
     told(
@@ -73,6 +121,30 @@ describe("An event that its consumer does not know", () => {
 
   test("is pending when the consumer has never subscribed: the bus keeps it", () => {
     expect(missing(new Map())).toMatchObject({ offences: [], pending: [expect.any(String), expect.any(String)] });
+  });
+
+  test("is on its way when the bus is another one than it was published to, or it is still to be sent again", () => {
+    const sent = (stream: MessagingFacts["stream"]) =>
+      told(
+        deliveries,
+        facts({
+          messaging: new Map([
+            ["orders", messaging({ outbox: [event("e", "order.confirmed", { seq: 5 })], ...(stream && { stream }) })],
+            ["shipping", messaging()],
+          ]),
+          consumersOf: new Map([["order.confirmed", ["shipping"]]]),
+          bus: { consumers: backlog(0), storeId: "second" },
+        }),
+      );
+    const onItsWay = { offences: [], pending: [expect.stringContaining("waits for shipping in the event bus")] };
+    expect(sent({ id: "first", resendAfter: 0, resendUntil: 0 })).toMatchObject(onItsWay);
+    expect(sent({ id: "second", resendAfter: 4, resendUntil: 5 })).toMatchObject(onItsWay);
+    expect(sent({ id: "second", resendAfter: 5, resendUntil: 5 }).offences).toHaveLength(1);
+  });
+
+  test("is no matter when the inbox was trimmed of events of that age", () => {
+    expect(missing(backlog(0), { trimmedBefore: at(0) })).toEqual({ offences: [], pending: [] });
+    expect(missing(backlog(0), { trimmedBefore: at(100_000) }).offences).toHaveLength(2);
   });
 
   test("is no matter when the inbox has forgotten events of that age", () => {
