@@ -12,6 +12,20 @@ export type Address = {
   country: string;
 };
 
+export type ApiKey = {
+  id: string;
+  name: string;
+  prefix: string;
+  scopes: Scope[];
+  createdAt: string;
+  expiresAt: string | null;
+  lastUsedAt: string | null;
+};
+
+export type ApiKeyList = {
+  items: ApiKey[];
+};
+
 /** What an operator has done with a dead letter */
 export type AuditEntry = {
   at: string;
@@ -59,7 +73,33 @@ export type CategoryList = {
   items: Category[];
 };
 
+export type ChangePasswordRequest = {
+  currentPassword: string;
+  newPassword: string;
+};
+
 export type Channel = "email";
+
+export type CreateApiKeyRequest = {
+  name: string;
+  scopes: Scope[];
+  expiresAt?: string;
+};
+
+export type CreatedApiKey = {
+  id: string;
+  name: string;
+  prefix: string;
+  scopes: Scope[];
+  createdAt: string;
+  expiresAt: string | null;
+  lastUsedAt: string | null;
+  key: string;
+};
+
+export type DisableUserRequest = {
+  reason: string;
+};
 
 export type DispatchShipmentRequest = {
   carrier: string;
@@ -68,6 +108,10 @@ export type DispatchShipmentRequest = {
 
 export type EditDeadLetterRequest = {
   data: Record<string, unknown>;
+};
+
+export type EnableUserRequest = {
+  reason?: string;
 };
 
 export type Finding = {
@@ -95,6 +139,10 @@ export type FollowOrderStatus = {
   status: OrderStatus;
   at: string;
   reason?: string;
+};
+
+export type ForgotPasswordRequest = {
+  email: string;
 };
 
 export type GetDeadLetterAnswer = {
@@ -189,6 +237,20 @@ export type ListDeadLettersItem = {
 export type LoginRequest = {
   email: string;
   password: string;
+};
+
+export type ManagedUser = {
+  id: string;
+  email: string;
+  name: string;
+  roles: Role[];
+  createdAt: string;
+  disabledAt: string | null;
+};
+
+export type ManagedUserPage = {
+  items: ManagedUser[];
+  nextCursor: string | null;
 };
 
 export type MergeCartRequest = {
@@ -474,6 +536,11 @@ export type RequestReturnRequest = {
   reason: string;
 };
 
+export type ResetPasswordRequest = {
+  token: string;
+  password: string;
+};
+
 /** `refund` is what the received lines are worth; once refunded, what was paid back for them */
 export type Return = {
   id: string;
@@ -496,6 +563,15 @@ export type ReturnList = {
 };
 
 export type Role = "customer" | "staff" | "admin";
+
+export type RotateSigningKeysAnswer = {
+  kid: string;
+  signsFrom: string;
+};
+
+export type RotateSigningKeysRequest = {
+  compromised?: boolean;
+};
 
 /** What one service has done, is doing or has yet to do about an order */
 export type SagaStep = {
@@ -525,6 +601,21 @@ export type SavedAddressList = {
   items: SavedAddress[];
 };
 
+export type Scope =
+  | "catalog:read"
+  | "catalog:write"
+  | "inventory:read"
+  | "inventory:write"
+  | "cart:read"
+  | "cart:write"
+  | "orders:read"
+  | "orders:write"
+  | "shipments:write"
+  | "profile:read"
+  | "profile:write"
+  | "operations:read"
+  | "operations:write";
+
 export type SearchResult = {
   items: Product[];
   facets: SearchResultFacets;
@@ -549,6 +640,11 @@ export type SetCartItemRequest = {
 
 export type SetStockRequest = {
   onHand: number;
+};
+
+export type SetUserRolesRequest = {
+  roles: Role[];
+  reason?: string;
 };
 
 export type SettleRefundRequest = {
@@ -644,6 +740,21 @@ export type User = {
   createdAt: string;
 };
 
+export type UserAuditEntry = {
+  id: string;
+  at: string;
+  actor: string;
+  action: "roles" | "disabled" | "enabled";
+  reason: string | null;
+  before: Role[];
+  after: Role[];
+};
+
+export type UserAuditEntryPage = {
+  items: UserAuditEntry[];
+  nextCursor: string | null;
+};
+
 export type Variant = {
   sku: string;
   attributes: Record<string, string>;
@@ -664,14 +775,21 @@ export interface Operations {
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
       | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "TOO_MANY_SIGN_INS"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   login: {
@@ -682,15 +800,22 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_CREDENTIALS"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "TOO_MANY_SIGN_INS"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   refreshTokens: {
@@ -701,14 +826,21 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   logout: {
@@ -719,24 +851,122 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
+  };
+  forgotPassword: {
+    args: {
+      body: ForgotPasswordRequest;
+    };
+    result: Record<string, unknown>;
+    code:
+      | "ACCOUNT_DISABLED"
+      | "ADDRESS_NOT_FOUND"
+      | "API_KEY_NOT_FOUND"
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "DEMO_NOT_AVAILABLE"
+      | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "EXPIRY_IN_THE_PAST"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CREDENTIALS"
+      | "INVALID_CURSOR"
+      | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_RESET_TOKEN"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "NOT_YOURSELF"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SCOPE_NOT_ALLOWED"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_ADDRESSES"
+      | "TOO_MANY_API_KEYS"
+      | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED"
+      | "WRONG_PASSWORD";
+  };
+  resetPassword: {
+    args: {
+      body: ResetPasswordRequest;
+    };
+    result: null;
+    code:
+      | "ACCOUNT_DISABLED"
+      | "ADDRESS_NOT_FOUND"
+      | "API_KEY_NOT_FOUND"
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "DEMO_NOT_AVAILABLE"
+      | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "EXPIRY_IN_THE_PAST"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CREDENTIALS"
+      | "INVALID_CURSOR"
+      | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_RESET_TOKEN"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "NOT_YOURSELF"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SCOPE_NOT_ALLOWED"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_ADDRESSES"
+      | "TOO_MANY_API_KEYS"
+      | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED"
+      | "WRONG_PASSWORD";
   };
   getSigningKeys: {
     args: Record<never, never>;
     result: Jwks;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getProfile: {
@@ -744,10 +974,18 @@ export interface Operations {
     result: User;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "USER_NOT_FOUND"
       | "VALIDATION_FAILED";
   };
@@ -759,12 +997,20 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "USER_NOT_FOUND"
       | "VALIDATION_FAILED";
   };
@@ -773,10 +1019,18 @@ export interface Operations {
     result: Overview;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   listAddresses: {
@@ -784,10 +1038,18 @@ export interface Operations {
     result: SavedAddressList;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   addAddress: {
@@ -798,13 +1060,21 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "TOO_MANY_ADDRESSES"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "USER_NOT_FOUND"
       | "VALIDATION_FAILED";
   };
@@ -818,13 +1088,21 @@ export interface Operations {
       | "ADDRESS_NOT_FOUND"
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   removeAddress: {
@@ -836,13 +1114,21 @@ export interface Operations {
       | "ADDRESS_NOT_FOUND"
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   listNotifications: {
@@ -855,11 +1141,19 @@ export interface Operations {
     result: NotificationPage;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_CURSOR"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getNotificationPreferences: {
@@ -867,10 +1161,18 @@ export interface Operations {
     result: Preferences;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   setNotificationPreferences: {
@@ -881,13 +1183,185 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
+  };
+  changePassword: {
+    args: {
+      body: ChangePasswordRequest;
+    };
+    result: null;
+    code:
+      | "ACCOUNT_DISABLED"
+      | "ADDRESS_NOT_FOUND"
+      | "API_KEY_NOT_FOUND"
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "DEMO_NOT_AVAILABLE"
+      | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "EXPIRY_IN_THE_PAST"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CREDENTIALS"
+      | "INVALID_CURSOR"
+      | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_RESET_TOKEN"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "NOT_YOURSELF"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SCOPE_NOT_ALLOWED"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_ADDRESSES"
+      | "TOO_MANY_API_KEYS"
+      | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED"
+      | "WRONG_PASSWORD";
+  };
+  listApiKeys: {
+    args: Record<never, never>;
+    result: ApiKeyList;
+    code:
+      | "ACCOUNT_DISABLED"
+      | "ADDRESS_NOT_FOUND"
+      | "API_KEY_NOT_FOUND"
+      | "DEADLINE_EXCEEDED"
+      | "DEMO_NOT_AVAILABLE"
+      | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "EXPIRY_IN_THE_PAST"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CREDENTIALS"
+      | "INVALID_CURSOR"
+      | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_RESET_TOKEN"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "NOT_YOURSELF"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SCOPE_NOT_ALLOWED"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_ADDRESSES"
+      | "TOO_MANY_API_KEYS"
+      | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED"
+      | "WRONG_PASSWORD";
+  };
+  createApiKey: {
+    args: {
+      body: CreateApiKeyRequest;
+    };
+    result: CreatedApiKey;
+    code:
+      | "ACCOUNT_DISABLED"
+      | "ADDRESS_NOT_FOUND"
+      | "API_KEY_NOT_FOUND"
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "DEMO_NOT_AVAILABLE"
+      | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "EXPIRY_IN_THE_PAST"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CREDENTIALS"
+      | "INVALID_CURSOR"
+      | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_RESET_TOKEN"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "NOT_YOURSELF"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SCOPE_NOT_ALLOWED"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_ADDRESSES"
+      | "TOO_MANY_API_KEYS"
+      | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED"
+      | "WRONG_PASSWORD";
+  };
+  revokeApiKey: {
+    args: {
+      id: string;
+    };
+    result: null;
+    code:
+      | "ACCOUNT_DISABLED"
+      | "ADDRESS_NOT_FOUND"
+      | "API_KEY_NOT_FOUND"
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "DEMO_NOT_AVAILABLE"
+      | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "EXPIRY_IN_THE_PAST"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CREDENTIALS"
+      | "INVALID_CURSOR"
+      | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_RESET_TOKEN"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "NOT_YOURSELF"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SCOPE_NOT_ALLOWED"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_ADDRESSES"
+      | "TOO_MANY_API_KEYS"
+      | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED"
+      | "WRONG_PASSWORD";
   };
   searchProducts: {
     args: {
@@ -911,11 +1385,19 @@ export interface Operations {
     result: SearchResult;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_CURSOR"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   createProduct: {
@@ -927,16 +1409,23 @@ export interface Operations {
       | "BODY_TOO_LARGE"
       | "CATEGORY_NOT_FOUND"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MIXED_CURRENCIES"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "SKU_TAKEN"
       | "SLUG_TAKEN"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getProduct: {
@@ -946,12 +1435,20 @@ export interface Operations {
     result: Product;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "PRODUCT_NOT_FOUND"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   updateProduct: {
@@ -964,18 +1461,25 @@ export interface Operations {
       | "BODY_TOO_LARGE"
       | "CATEGORY_NOT_FOUND"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
       | "MIXED_CURRENCIES"
+      | "NOT_ACCEPTABLE"
       | "PRODUCT_NOT_FOUND"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "SKU_TAKEN"
       | "SLUG_TAKEN"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED"
       | "VERSION_CONFLICT";
   };
@@ -987,15 +1491,22 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "PRODUCT_NOT_FOUND"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getProductDetail: {
@@ -1005,12 +1516,20 @@ export interface Operations {
     result: ProductDetail;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "PRODUCT_NOT_FOUND"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   listCategories: {
@@ -1018,10 +1537,18 @@ export interface Operations {
     result: CategoryList;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getStock: {
@@ -1031,13 +1558,20 @@ export interface Operations {
     result: Stock;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "SKU_NOT_FOUND"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   setStock: {
@@ -1049,15 +1583,22 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "STOCK_BELOW_RESERVED"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getCart: {
@@ -1065,11 +1606,19 @@ export interface Operations {
     result: Cart;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_CART_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   clearCart: {
@@ -1078,13 +1627,21 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_CART_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   setCartItem: {
@@ -1097,16 +1654,24 @@ export interface Operations {
       | "BODY_TOO_LARGE"
       | "CART_FULL"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_CART_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "NOT_SELLABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "SKU_NOT_FOUND"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   removeCartItem: {
@@ -1117,14 +1682,22 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_CART_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   mergeCart: {
@@ -1136,12 +1709,20 @@ export interface Operations {
       | "BODY_TOO_LARGE"
       | "CART_FULL"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   placeOrder: {
@@ -1155,16 +1736,24 @@ export interface Operations {
       | "BODY_TOO_LARGE"
       | "CART_EMPTY"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "IDEMPOTENCY_KEY_REQUIRED"
       | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
       | "NOT_SELLABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "TOTAL_CHANGED"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   listOrders: {
@@ -1177,11 +1766,19 @@ export interface Operations {
     result: OrderPage;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_CURSOR"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getOrder: {
@@ -1191,12 +1788,20 @@ export interface Operations {
     result: Order;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "ORDER_NOT_FOUND"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   followOrder: {
@@ -1210,16 +1815,23 @@ export interface Operations {
     code:
       | "CART_EMPTY"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
       | "INVALID_CURSOR"
       | "INVALID_LAST_EVENT_ID"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "NOT_CANCELLABLE"
       | "NOT_RETURNABLE"
       | "NOT_SELLABLE"
       | "ORDER_NOT_FOUND"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "RETURN_CLOSED"
       | "RETURN_NOT_FOUND"
       | "RETURN_TOO_LARGE"
@@ -1227,6 +1839,7 @@ export interface Operations {
       | "TOO_MANY_STREAMS"
       | "TOTAL_CHANGED"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   cancelOrder: {
@@ -1238,15 +1851,23 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "NOT_CANCELLABLE"
       | "ORDER_NOT_FOUND"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getShipment: {
@@ -1256,12 +1877,20 @@ export interface Operations {
     result: Shipment;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "SHIPMENT_NOT_FOUND"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getPayment: {
@@ -1271,12 +1900,20 @@ export interface Operations {
     result: Payment;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "PAYMENT_NOT_FOUND"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   requestReturn: {
@@ -1290,17 +1927,25 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "NOT_RETURNABLE"
       | "ORDER_NOT_FOUND"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "RETURN_TOO_LARGE"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   listReturns: {
@@ -1310,12 +1955,20 @@ export interface Operations {
     result: ReturnList;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "ORDER_NOT_FOUND"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   listAllOrders: {
@@ -1330,12 +1983,19 @@ export interface Operations {
     result: OrderPage;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_CURSOR"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   dispatchShipment: {
@@ -1347,16 +2007,23 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "ILLEGAL_TRANSITION"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "SHIPMENT_NOT_FOUND"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   deliverShipment: {
@@ -1367,16 +2034,23 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "ILLEGAL_TRANSITION"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "SHIPMENT_NOT_FOUND"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   refundOrder: {
@@ -1390,18 +2064,25 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "NOT_REFUNDABLE"
       | "PAYMENT_NOT_FOUND"
+      | "RATE_LIMITED"
       | "REFUND_TOO_LARGE"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   receiveReturn: {
@@ -1413,17 +2094,24 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "RETURN_CLOSED"
       | "RETURN_NOT_FOUND"
       | "RETURN_TOO_LARGE"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   rejectReturn: {
@@ -1435,16 +2123,23 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "RETURN_CLOSED"
       | "RETURN_NOT_FOUND"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   listPaymentFindings: {
@@ -1452,11 +2147,18 @@ export interface Operations {
     result: FindingList;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   listRefusedRefunds: {
@@ -1472,21 +2174,28 @@ export interface Operations {
     code:
       | "CARD_NOT_SUPPORTED"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
       | "INVALID_CARD"
       | "INVALID_REQUEST_TIMEOUT"
       | "INVALID_SIGNATURE"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
       | "NOT_CAPTURED_YET"
       | "NOT_REFUNDABLE"
       | "PAYMENT_NOT_FOUND"
       | "PROVIDER_NOT_FOUND"
+      | "RATE_LIMITED"
       | "REFUND_NOT_FOUND"
       | "REFUND_NOT_REFUSED"
       | "REFUND_TOO_LARGE"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   retryRefund: {
@@ -1499,24 +2208,31 @@ export interface Operations {
       | "BODY_TOO_LARGE"
       | "CARD_NOT_SUPPORTED"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
       | "INVALID_CARD"
       | "INVALID_REQUEST_TIMEOUT"
       | "INVALID_SIGNATURE"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "NOT_CAPTURED_YET"
       | "NOT_REFUNDABLE"
       | "PAYMENT_NOT_FOUND"
       | "PROVIDER_NOT_FOUND"
+      | "RATE_LIMITED"
       | "REFUND_NOT_FOUND"
       | "REFUND_NOT_REFUSED"
       | "REFUND_TOO_LARGE"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   settleRefund: {
@@ -1529,24 +2245,31 @@ export interface Operations {
       | "BODY_TOO_LARGE"
       | "CARD_NOT_SUPPORTED"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
       | "INVALID_CARD"
       | "INVALID_REQUEST_TIMEOUT"
       | "INVALID_SIGNATURE"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "NOT_CAPTURED_YET"
       | "NOT_REFUNDABLE"
       | "PAYMENT_NOT_FOUND"
       | "PROVIDER_NOT_FOUND"
+      | "RATE_LIMITED"
       | "REFUND_NOT_FOUND"
       | "REFUND_NOT_REFUSED"
       | "REFUND_TOO_LARGE"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   listStuckOrders: {
@@ -1563,12 +2286,19 @@ export interface Operations {
     result: StuckOrderPage;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_CURSOR"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getSaga: {
@@ -1578,13 +2308,20 @@ export interface Operations {
     result: GetSagaAnswer;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
       | "NOT_FOUND"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   listDeadLetters: {
@@ -1601,12 +2338,19 @@ export interface Operations {
     result: ListDeadLettersAnswer;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_CURSOR"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   listDeadLetterGroups: {
@@ -1614,11 +2358,18 @@ export interface Operations {
     result: ListDeadLetterGroupsAnswer;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   replayDeadLetterGroup: {
@@ -1629,14 +2380,21 @@ export interface Operations {
     code:
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getDeadLetter: {
@@ -1647,12 +2405,19 @@ export interface Operations {
     code:
       | "DEADLINE_EXCEEDED"
       | "DEAD_LETTER_NOT_FOUND"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   editDeadLetter: {
@@ -1665,14 +2430,21 @@ export interface Operations {
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
       | "DEAD_LETTER_NOT_FOUND"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   discardDeadLetter: {
@@ -1685,14 +2457,21 @@ export interface Operations {
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
       | "DEAD_LETTER_NOT_FOUND"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   replayDeadLetter: {
@@ -1704,25 +2483,342 @@ export interface Operations {
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
       | "DEAD_LETTER_NOT_FOUND"
+      | "EXPECTATION_FAILED"
       | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
+  };
+  listUsers: {
+    args: {
+      email?: string;
+      role?: Role;
+      disabled?: boolean;
+      /** How many at most */
+      limit?: number;
+      /** `nextCursor` of the page before */
+      cursor?: string;
+    };
+    result: ManagedUserPage;
+    code:
+      | "ACCOUNT_DISABLED"
+      | "ADDRESS_NOT_FOUND"
+      | "API_KEY_NOT_FOUND"
+      | "DEADLINE_EXCEEDED"
+      | "DEMO_NOT_AVAILABLE"
+      | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "EXPIRY_IN_THE_PAST"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CREDENTIALS"
+      | "INVALID_CURSOR"
+      | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_RESET_TOKEN"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "NOT_YOURSELF"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SCOPE_NOT_ALLOWED"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_ADDRESSES"
+      | "TOO_MANY_API_KEYS"
+      | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED"
+      | "WRONG_PASSWORD";
+  };
+  getUser: {
+    args: {
+      id: string;
+    };
+    result: ManagedUser;
+    code:
+      | "ACCOUNT_DISABLED"
+      | "ADDRESS_NOT_FOUND"
+      | "API_KEY_NOT_FOUND"
+      | "DEADLINE_EXCEEDED"
+      | "DEMO_NOT_AVAILABLE"
+      | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "EXPIRY_IN_THE_PAST"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CREDENTIALS"
+      | "INVALID_CURSOR"
+      | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_RESET_TOKEN"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "NOT_YOURSELF"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SCOPE_NOT_ALLOWED"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_ADDRESSES"
+      | "TOO_MANY_API_KEYS"
+      | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED"
+      | "WRONG_PASSWORD";
+  };
+  setUserRoles: {
+    args: {
+      id: string;
+      body: SetUserRolesRequest;
+    };
+    result: ManagedUser;
+    code:
+      | "ACCOUNT_DISABLED"
+      | "ADDRESS_NOT_FOUND"
+      | "API_KEY_NOT_FOUND"
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "DEMO_NOT_AVAILABLE"
+      | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "EXPIRY_IN_THE_PAST"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CREDENTIALS"
+      | "INVALID_CURSOR"
+      | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_RESET_TOKEN"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "NOT_YOURSELF"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SCOPE_NOT_ALLOWED"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_ADDRESSES"
+      | "TOO_MANY_API_KEYS"
+      | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED"
+      | "WRONG_PASSWORD";
+  };
+  disableUser: {
+    args: {
+      id: string;
+      body: DisableUserRequest;
+    };
+    result: ManagedUser;
+    code:
+      | "ACCOUNT_DISABLED"
+      | "ADDRESS_NOT_FOUND"
+      | "API_KEY_NOT_FOUND"
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "DEMO_NOT_AVAILABLE"
+      | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "EXPIRY_IN_THE_PAST"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CREDENTIALS"
+      | "INVALID_CURSOR"
+      | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_RESET_TOKEN"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "NOT_YOURSELF"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SCOPE_NOT_ALLOWED"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_ADDRESSES"
+      | "TOO_MANY_API_KEYS"
+      | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED"
+      | "WRONG_PASSWORD";
+  };
+  enableUser: {
+    args: {
+      id: string;
+      body?: EnableUserRequest;
+    };
+    result: ManagedUser;
+    code:
+      | "ACCOUNT_DISABLED"
+      | "ADDRESS_NOT_FOUND"
+      | "API_KEY_NOT_FOUND"
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "DEMO_NOT_AVAILABLE"
+      | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "EXPIRY_IN_THE_PAST"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CREDENTIALS"
+      | "INVALID_CURSOR"
+      | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_RESET_TOKEN"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "NOT_YOURSELF"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SCOPE_NOT_ALLOWED"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_ADDRESSES"
+      | "TOO_MANY_API_KEYS"
+      | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED"
+      | "WRONG_PASSWORD";
+  };
+  getUserAudit: {
+    args: {
+      id: string;
+      /** How many at most */
+      limit?: number;
+      /** `nextCursor` of the page before */
+      cursor?: string;
+    };
+    result: UserAuditEntryPage;
+    code:
+      | "ACCOUNT_DISABLED"
+      | "ADDRESS_NOT_FOUND"
+      | "API_KEY_NOT_FOUND"
+      | "DEADLINE_EXCEEDED"
+      | "DEMO_NOT_AVAILABLE"
+      | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "EXPIRY_IN_THE_PAST"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CREDENTIALS"
+      | "INVALID_CURSOR"
+      | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_RESET_TOKEN"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "NOT_YOURSELF"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SCOPE_NOT_ALLOWED"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_ADDRESSES"
+      | "TOO_MANY_API_KEYS"
+      | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED"
+      | "WRONG_PASSWORD";
+  };
+  rotateSigningKeys: {
+    args: {
+      body?: RotateSigningKeysRequest;
+    };
+    result: RotateSigningKeysAnswer;
+    code:
+      | "ACCOUNT_DISABLED"
+      | "ADDRESS_NOT_FOUND"
+      | "API_KEY_NOT_FOUND"
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "DEMO_NOT_AVAILABLE"
+      | "EMAIL_TAKEN"
+      | "EXPECTATION_FAILED"
+      | "EXPIRY_IN_THE_PAST"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CREDENTIALS"
+      | "INVALID_CURSOR"
+      | "INVALID_REFRESH_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "INVALID_RESET_TOKEN"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "NOT_YOURSELF"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SCOPE_NOT_ALLOWED"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_ADDRESSES"
+      | "TOO_MANY_API_KEYS"
+      | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "USER_NOT_FOUND"
+      | "VALIDATION_FAILED"
+      | "WRONG_PASSWORD";
   };
   getLiveness: {
     args: Record<never, never>;
     result: GetLivenessAnswer;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getReadiness: {
@@ -1730,10 +2826,17 @@ export interface Operations {
     result: GetReadinessAnswer;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getOpenApiDocument: {
@@ -1741,10 +2844,18 @@ export interface Operations {
     result: Record<string, unknown>;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getAsyncApiDocument: {
@@ -1752,10 +2863,18 @@ export interface Operations {
     result: Record<string, unknown>;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getDocsPage: {
@@ -1763,10 +2882,18 @@ export interface Operations {
     result: string;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getDocsStyle: {
@@ -1774,10 +2901,18 @@ export interface Operations {
     result: string;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   getDocsScript: {
@@ -1785,10 +2920,18 @@ export interface Operations {
     result: string;
     code:
       | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
   createCardToken: {
@@ -1906,6 +3049,26 @@ export const operations = {
     idempotent: true,
     streams: false,
   },
+  forgotPassword: {
+    id: "forgotPassword",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/auth/password/forgot",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  resetPassword: {
+    id: "resetPassword",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/auth/password/reset",
+    query: [],
+    idempotencyKey: false,
+    idempotent: false,
+    streams: false,
+  },
   getSigningKeys: {
     id: "getSigningKeys",
     server: "shop",
@@ -2011,6 +3174,46 @@ export const operations = {
     server: "shop",
     method: "PUT",
     path: "/api/v1/me/notification-preferences",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  changePassword: {
+    id: "changePassword",
+    server: "shop",
+    method: "PUT",
+    path: "/api/v1/me/password",
+    query: [],
+    idempotencyKey: false,
+    idempotent: false,
+    streams: false,
+  },
+  listApiKeys: {
+    id: "listApiKeys",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/me/api-keys",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  createApiKey: {
+    id: "createApiKey",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/me/api-keys",
+    query: [],
+    idempotencyKey: false,
+    idempotent: false,
+    streams: false,
+  },
+  revokeApiKey: {
+    id: "revokeApiKey",
+    server: "shop",
+    method: "DELETE",
+    path: "/api/v1/me/api-keys/{id}",
     query: [],
     idempotencyKey: false,
     idempotent: true,
@@ -2436,6 +3639,76 @@ export const operations = {
     idempotent: false,
     streams: false,
   },
+  listUsers: {
+    id: "listUsers",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/admin/users",
+    query: ["email", "role", "disabled", "limit", "cursor"],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  getUser: {
+    id: "getUser",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/admin/users/{id}",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  setUserRoles: {
+    id: "setUserRoles",
+    server: "shop",
+    method: "PUT",
+    path: "/api/v1/admin/users/{id}/roles",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  disableUser: {
+    id: "disableUser",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/admin/users/{id}/disable",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  enableUser: {
+    id: "enableUser",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/admin/users/{id}/enable",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  getUserAudit: {
+    id: "getUserAudit",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/admin/users/{id}/audit",
+    query: ["limit", "cursor"],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  rotateSigningKeys: {
+    id: "rotateSigningKeys",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/admin/signing-keys/rotate",
+    query: [],
+    idempotencyKey: false,
+    idempotent: false,
+    streams: false,
+  },
   getLiveness: {
     id: "getLiveness",
     server: "shop",
@@ -2564,19 +3837,19 @@ export abstract class ShopApi {
   protected abstract stream(operation: Operation, args?: OperationArgs, options?: RequestOptions): AsyncGenerator<ServerEvent>;
 
   /** Opens an account and signs in.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EMAIL_TAKEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, RATE_LIMITED, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EMAIL_TAKEN, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   register(args: Operations["register"]["args"], options?: RequestOptions): Promise<Operations["register"]["result"]> {
     return this.send(operations.register, args, options) as never;
   }
 
   /** Signs in.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_CREDENTIALS, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, RATE_LIMITED, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   login(args: Operations["login"]["args"], options?: RequestOptions): Promise<Operations["login"]["result"]> {
     return this.send(operations.login, args, options) as never;
   }
 
   /** Changes a refresh token for new tokens.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, RATE_LIMITED, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   refreshTokens(
     args: Operations["refreshTokens"]["args"],
     options?: RequestOptions,
@@ -2585,13 +3858,31 @@ export abstract class ShopApi {
   }
 
   /** Ends the session of a refresh token.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, RATE_LIMITED, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   logout(args: Operations["logout"]["args"], options?: RequestOptions): Promise<Operations["logout"]["result"]> {
     return this.send(operations.logout, args, options) as never;
   }
 
+  /** Mails a link to a new password, if there is such an account; the answer is the same if not.
+   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+  forgotPassword(
+    args: Operations["forgotPassword"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["forgotPassword"]["result"]> {
+    return this.send(operations.forgotPassword, args, options) as never;
+  }
+
+  /** Sets a new password by a mailed token, which works once, and ends all sessions.
+   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+  resetPassword(
+    args: Operations["resetPassword"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["resetPassword"]["result"]> {
+    return this.send(operations.resetPassword, args, options) as never;
+  }
+
   /** The public keys that access tokens are signed with.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getSigningKeys(
     args?: Operations["getSigningKeys"]["args"],
     options?: RequestOptions,
@@ -2600,13 +3891,13 @@ export abstract class ShopApi {
   }
 
   /** The caller's account.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, USER_NOT_FOUND, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED */
   getProfile(args?: Operations["getProfile"]["args"], options?: RequestOptions): Promise<Operations["getProfile"]["result"]> {
     return this.send(operations.getProfile, args, options) as never;
   }
 
   /** Changes the caller's account.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, USER_NOT_FOUND, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED */
   updateProfile(
     args: Operations["updateProfile"]["args"],
     options?: RequestOptions,
@@ -2615,13 +3906,13 @@ export abstract class ShopApi {
   }
 
   /** Profile, cart and last orders in one answer; a part that cannot be had is null and named.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getOverview(args?: Operations["getOverview"]["args"], options?: RequestOptions): Promise<Operations["getOverview"]["result"]> {
     return this.send(operations.getOverview, args, options) as never;
   }
 
   /** The caller's addresses.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listAddresses(
     args?: Operations["listAddresses"]["args"],
     options?: RequestOptions,
@@ -2630,19 +3921,19 @@ export abstract class ShopApi {
   }
 
   /** Adds an address.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, USER_NOT_FOUND, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED */
   addAddress(args: Operations["addAddress"]["args"], options?: RequestOptions): Promise<Operations["addAddress"]["result"]> {
     return this.send(operations.addAddress, args, options) as never;
   }
 
   /** Replaces an address.
-   * Problems: ADDRESS_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: ADDRESS_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   setAddress(args: Operations["setAddress"]["args"], options?: RequestOptions): Promise<Operations["setAddress"]["result"]> {
     return this.send(operations.setAddress, args, options) as never;
   }
 
   /** Removes an address.
-   * Problems: ADDRESS_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: ADDRESS_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   removeAddress(
     args: Operations["removeAddress"]["args"],
     options?: RequestOptions,
@@ -2651,7 +3942,7 @@ export abstract class ShopApi {
   }
 
   /** The messages that the shop has sent to the caller, newest first.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listNotifications(
     args?: Operations["listNotifications"]["args"],
     options?: RequestOptions,
@@ -2660,7 +3951,7 @@ export abstract class ShopApi {
   }
 
   /** Which messages the caller wants.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getNotificationPreferences(
     args?: Operations["getNotificationPreferences"]["args"],
     options?: RequestOptions,
@@ -2669,7 +3960,7 @@ export abstract class ShopApi {
   }
 
   /** Says which messages the caller wants.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   setNotificationPreferences(
     args: Operations["setNotificationPreferences"]["args"],
     options?: RequestOptions,
@@ -2677,8 +3968,41 @@ export abstract class ShopApi {
     return this.send(operations.setNotificationPreferences, args, options) as never;
   }
 
+  /** Changes the caller's password and ends all other sessions.
+   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+  changePassword(
+    args: Operations["changePassword"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["changePassword"]["result"]> {
+    return this.send(operations.changePassword, args, options) as never;
+  }
+
+  /** The caller's API keys, by their prefix.
+   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+  listApiKeys(args?: Operations["listApiKeys"]["args"], options?: RequestOptions): Promise<Operations["listApiKeys"]["result"]> {
+    return this.send(operations.listApiKeys, args, options) as never;
+  }
+
+  /** Makes an API key for a partner system. The key is shown this once.
+   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+  createApiKey(
+    args: Operations["createApiKey"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["createApiKey"]["result"]> {
+    return this.send(operations.createApiKey, args, options) as never;
+  }
+
+  /** Ends an API key.
+   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+  revokeApiKey(
+    args: Operations["revokeApiKey"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["revokeApiKey"]["result"]> {
+    return this.send(operations.revokeApiKey, args, options) as never;
+  }
+
   /** Searches the catalogue.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   searchProducts(
     args?: Operations["searchProducts"]["args"],
     options?: RequestOptions,
@@ -2687,7 +4011,7 @@ export abstract class ShopApi {
   }
 
   /** Adds a product.
-   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MIXED_CURRENCIES, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MIXED_CURRENCIES, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   createProduct(
     args: Operations["createProduct"]["args"],
     options?: RequestOptions,
@@ -2696,13 +4020,13 @@ export abstract class ShopApi {
   }
 
   /** A product; staff see drafts and archived ones too.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, PRODUCT_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getProduct(args: Operations["getProduct"]["args"], options?: RequestOptions): Promise<Operations["getProduct"]["result"]> {
     return this.send(operations.getProduct, args, options) as never;
   }
 
   /** Changes a product.
-   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, MIXED_CURRENCIES, PRODUCT_NOT_FOUND, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED, VERSION_CONFLICT */
+   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, MIXED_CURRENCIES, NOT_ACCEPTABLE, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED, VERSION_CONFLICT */
   updateProduct(
     args: Operations["updateProduct"]["args"],
     options?: RequestOptions,
@@ -2711,7 +4035,7 @@ export abstract class ShopApi {
   }
 
   /** Archives a product.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, PRODUCT_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   archiveProduct(
     args: Operations["archiveProduct"]["args"],
     options?: RequestOptions,
@@ -2720,7 +4044,7 @@ export abstract class ShopApi {
   }
 
   /** A product with its stock and related ones; a part that cannot be had is null and named.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, PRODUCT_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getProductDetail(
     args: Operations["getProductDetail"]["args"],
     options?: RequestOptions,
@@ -2729,7 +4053,7 @@ export abstract class ShopApi {
   }
 
   /** The tree of categories.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listCategories(
     args?: Operations["listCategories"]["args"],
     options?: RequestOptions,
@@ -2738,37 +4062,37 @@ export abstract class ShopApi {
   }
 
   /** The stock of a SKU.
-   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getStock(args: Operations["getStock"]["args"], options?: RequestOptions): Promise<Operations["getStock"]["result"]> {
     return this.send(operations.getStock, args, options) as never;
   }
 
   /** Sets what a stock-take has counted.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, STOCK_BELOW_RESERVED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, STOCK_BELOW_RESERVED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   setStock(args: Operations["setStock"]["args"], options?: RequestOptions): Promise<Operations["setStock"]["result"]> {
     return this.send(operations.setStock, args, options) as never;
   }
 
   /** The cart with current prices and totals.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getCart(args?: Operations["getCart"]["args"], options?: RequestOptions): Promise<Operations["getCart"]["result"]> {
     return this.send(operations.getCart, args, options) as never;
   }
 
   /** Empties the cart.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   clearCart(args?: Operations["clearCart"]["args"], options?: RequestOptions): Promise<Operations["clearCart"]["result"]> {
     return this.send(operations.clearCart, args, options) as never;
   }
 
   /** Puts a quantity of a SKU into the cart; a guest's first write answers the cart's token.
-   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, NOT_SELLABLE, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_SELLABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   setCartItem(args: Operations["setCartItem"]["args"], options?: RequestOptions): Promise<Operations["setCartItem"]["result"]> {
     return this.send(operations.setCartItem, args, options) as never;
   }
 
   /** Takes a SKU out of the cart.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   removeCartItem(
     args: Operations["removeCartItem"]["args"],
     options?: RequestOptions,
@@ -2777,31 +4101,31 @@ export abstract class ShopApi {
   }
 
   /** Moves a guest's cart into the caller's.
-   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   mergeCart(args: Operations["mergeCart"]["args"], options?: RequestOptions): Promise<Operations["mergeCart"]["result"]> {
     return this.send(operations.mergeCart, args, options) as never;
   }
 
   /** Places the caller's cart as an order. The same Idempotency-Key and body answer the same order.
-   * Problems: BODY_TOO_LARGE, CART_EMPTY, DEADLINE_EXCEEDED, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, NOT_SELLABLE, SERVICE_UNAVAILABLE, TOTAL_CHANGED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_EMPTY, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_SELLABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOTAL_CHANGED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   placeOrder(args: Operations["placeOrder"]["args"], options?: RequestOptions): Promise<Operations["placeOrder"]["result"]> {
     return this.send(operations.placeOrder, args, options) as never;
   }
 
   /** The caller's orders, newest first.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listOrders(args?: Operations["listOrders"]["args"], options?: RequestOptions): Promise<Operations["listOrders"]["result"]> {
     return this.send(operations.listOrders, args, options) as never;
   }
 
   /** An order, to its owner and to staff.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, ORDER_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, ORDER_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getOrder(args: Operations["getOrder"]["args"], options?: RequestOptions): Promise<Operations["getOrder"]["result"]> {
     return this.send(operations.getOrder, args, options) as never;
   }
 
   /** The steps of an order as they happen, to its owner and to staff; ends when the order is settled.
-   * Problems: CART_EMPTY, DEADLINE_EXCEEDED, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CURSOR, INVALID_LAST_EVENT_ID, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, NOT_CANCELLABLE, NOT_RETURNABLE, NOT_SELLABLE, ORDER_NOT_FOUND, RETURN_CLOSED, RETURN_NOT_FOUND, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, TOO_MANY_STREAMS, TOTAL_CHANGED, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: CART_EMPTY, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CURSOR, INVALID_LAST_EVENT_ID, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_CANCELLABLE, NOT_RETURNABLE, NOT_SELLABLE, ORDER_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, RETURN_CLOSED, RETURN_NOT_FOUND, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, TOO_MANY_STREAMS, TOTAL_CHANGED, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   followOrder(
     args: Operations["followOrder"]["args"],
     options?: RequestOptions,
@@ -2810,25 +4134,25 @@ export abstract class ShopApi {
   }
 
   /** Asks for the cancellation of an order.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, NOT_CANCELLABLE, ORDER_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_CANCELLABLE, ORDER_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   cancelOrder(args: Operations["cancelOrder"]["args"], options?: RequestOptions): Promise<Operations["cancelOrder"]["result"]> {
     return this.send(operations.cancelOrder, args, options) as never;
   }
 
   /** The shipment of an order, to its owner and to staff.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getShipment(args: Operations["getShipment"]["args"], options?: RequestOptions): Promise<Operations["getShipment"]["result"]> {
     return this.send(operations.getShipment, args, options) as never;
   }
 
   /** The payment of an order, to its owner and to staff.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, PAYMENT_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, PAYMENT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getPayment(args: Operations["getPayment"]["args"], options?: RequestOptions): Promise<Operations["getPayment"]["result"]> {
     return this.send(operations.getPayment, args, options) as never;
   }
 
   /** Announces that something of a shipped order will be sent back.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, NOT_RETURNABLE, ORDER_NOT_FOUND, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_RETURNABLE, ORDER_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   requestReturn(
     args: Operations["requestReturn"]["args"],
     options?: RequestOptions,
@@ -2837,13 +4161,13 @@ export abstract class ShopApi {
   }
 
   /** The returns of an order, to its owner and to staff.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, ORDER_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, ORDER_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listReturns(args: Operations["listReturns"]["args"], options?: RequestOptions): Promise<Operations["listReturns"]["result"]> {
     return this.send(operations.listReturns, args, options) as never;
   }
 
   /** Every customer's orders, newest first.
-   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listAllOrders(
     args?: Operations["listAllOrders"]["args"],
     options?: RequestOptions,
@@ -2852,7 +4176,7 @@ export abstract class ShopApi {
   }
 
   /** Records that the carrier has taken the parcel.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, ILLEGAL_TRANSITION, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, ILLEGAL_TRANSITION, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   dispatchShipment(
     args: Operations["dispatchShipment"]["args"],
     options?: RequestOptions,
@@ -2861,7 +4185,7 @@ export abstract class ShopApi {
   }
 
   /** Records that the parcel has arrived.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, ILLEGAL_TRANSITION, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, ILLEGAL_TRANSITION, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   deliverShipment(
     args: Operations["deliverShipment"]["args"],
     options?: RequestOptions,
@@ -2870,13 +4194,13 @@ export abstract class ShopApi {
   }
 
   /** Pays back an amount, or all that is left of an order's payment.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, REFUND_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, RATE_LIMITED, REFUND_TOO_LARGE, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   refundOrder(args: Operations["refundOrder"]["args"], options?: RequestOptions): Promise<Operations["refundOrder"]["result"]> {
     return this.send(operations.refundOrder, args, options) as never;
   }
 
   /** Records what has arrived of a return, and what goes back on the shelf.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, RETURN_CLOSED, RETURN_NOT_FOUND, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, RETURN_CLOSED, RETURN_NOT_FOUND, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   receiveReturn(
     args: Operations["receiveReturn"]["args"],
     options?: RequestOptions,
@@ -2885,7 +4209,7 @@ export abstract class ShopApi {
   }
 
   /** Refuses a return that was requested.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, RETURN_CLOSED, RETURN_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, RETURN_CLOSED, RETURN_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   rejectReturn(
     args: Operations["rejectReturn"]["args"],
     options?: RequestOptions,
@@ -2894,7 +4218,7 @@ export abstract class ShopApi {
   }
 
   /** What the shop's books and the payment provider's do not agree on.
-   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listPaymentFindings(
     args?: Operations["listPaymentFindings"]["args"],
     options?: RequestOptions,
@@ -2903,7 +4227,7 @@ export abstract class ShopApi {
   }
 
   /** Refunds that the payment provider has refused, oldest first, with what was done about them.
-   * Problems: CARD_NOT_SUPPORTED, DEADLINE_EXCEEDED, FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CARD, INVALID_REQUEST_TIMEOUT, INVALID_SIGNATURE, NOT_CAPTURED_YET, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, PROVIDER_NOT_FOUND, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REFUND_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: CARD_NOT_SUPPORTED, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CARD, INVALID_REQUEST_TIMEOUT, INVALID_SIGNATURE, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_CAPTURED_YET, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, PROVIDER_NOT_FOUND, RATE_LIMITED, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REFUND_TOO_LARGE, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listRefusedRefunds(
     args?: Operations["listRefusedRefunds"]["args"],
     options?: RequestOptions,
@@ -2912,13 +4236,13 @@ export abstract class ShopApi {
   }
 
   /** Asks the payment provider once more for a refund that it has refused.
-   * Problems: BODY_TOO_LARGE, CARD_NOT_SUPPORTED, DEADLINE_EXCEEDED, FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CARD, INVALID_REQUEST_TIMEOUT, INVALID_SIGNATURE, MALFORMED_JSON, MALFORMED_URL, NOT_CAPTURED_YET, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, PROVIDER_NOT_FOUND, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REFUND_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CARD_NOT_SUPPORTED, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CARD, INVALID_REQUEST_TIMEOUT, INVALID_SIGNATURE, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_CAPTURED_YET, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, PROVIDER_NOT_FOUND, RATE_LIMITED, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REFUND_TOO_LARGE, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   retryRefund(args: Operations["retryRefund"]["args"], options?: RequestOptions): Promise<Operations["retryRefund"]["result"]> {
     return this.send(operations.retryRefund, args, options) as never;
   }
 
   /** Records that a refused refund was paid back by other means.
-   * Problems: BODY_TOO_LARGE, CARD_NOT_SUPPORTED, DEADLINE_EXCEEDED, FORBIDDEN, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CARD, INVALID_REQUEST_TIMEOUT, INVALID_SIGNATURE, MALFORMED_JSON, MALFORMED_URL, NOT_CAPTURED_YET, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, PROVIDER_NOT_FOUND, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REFUND_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CARD_NOT_SUPPORTED, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CARD, INVALID_REQUEST_TIMEOUT, INVALID_SIGNATURE, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_CAPTURED_YET, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, PROVIDER_NOT_FOUND, RATE_LIMITED, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REFUND_TOO_LARGE, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   settleRefund(
     args: Operations["settleRefund"]["args"],
     options?: RequestOptions,
@@ -2927,7 +4251,7 @@ export abstract class ShopApi {
   }
 
   /** Orders that have been neither confirmed nor cancelled for too long, oldest first.
-   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listStuckOrders(
     args: Operations["listStuckOrders"]["args"],
     options?: RequestOptions,
@@ -2936,13 +4260,13 @@ export abstract class ShopApi {
   }
 
   /** Every step of an order's saga over all services, in the order of time; services that do not answer are named.
-   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getSaga(args: Operations["getSaga"]["args"], options?: RequestOptions): Promise<Operations["getSaga"]["result"]> {
     return this.send(operations.getSaga, args, options) as never;
   }
 
   /** The dead letters of all services, oldest event first; services that do not answer are named.
-   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listDeadLetters(
     args?: Operations["listDeadLetters"]["args"],
     options?: RequestOptions,
@@ -2951,7 +4275,7 @@ export abstract class ShopApi {
   }
 
   /** The dead letters by what has gone wrong, most frequent first.
-   * Problems: DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listDeadLetterGroups(
     args?: Operations["listDeadLetterGroups"]["args"],
     options?: RequestOptions,
@@ -2960,7 +4284,7 @@ export abstract class ShopApi {
   }
 
   /** Hands all dead letters of a group to their handlers again; a repeat goes on where time has run out.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   replayDeadLetterGroup(
     args: Operations["replayDeadLetterGroup"]["args"],
     options?: RequestOptions,
@@ -2969,7 +4293,7 @@ export abstract class ShopApi {
   }
 
   /** A dead letter with its payload and what operators have done with it, also after it was settled.
-   * Problems: DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getDeadLetter(
     args: Operations["getDeadLetter"]["args"],
     options?: RequestOptions,
@@ -2978,7 +4302,7 @@ export abstract class ShopApi {
   }
 
   /** Replaces a dead letter's payload by one that its event allows, and replays it.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   editDeadLetter(
     args: Operations["editDeadLetter"]["args"],
     options?: RequestOptions,
@@ -2987,7 +4311,7 @@ export abstract class ShopApi {
   }
 
   /** Decides that an event shall have no effect in its service.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   discardDeadLetter(
     args: Operations["discardDeadLetter"]["args"],
     options?: RequestOptions,
@@ -2996,7 +4320,7 @@ export abstract class ShopApi {
   }
 
   /** Hands a dead letter to its handler again.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, FORBIDDEN, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_URL, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   replayDeadLetter(
     args: Operations["replayDeadLetter"]["args"],
     options?: RequestOptions,
@@ -3004,14 +4328,65 @@ export abstract class ShopApi {
     return this.send(operations.replayDeadLetter, args, options) as never;
   }
 
+  /** Users, newest first; by the beginning of their e-mail address, by role, or the disabled ones.
+   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+  listUsers(args?: Operations["listUsers"]["args"], options?: RequestOptions): Promise<Operations["listUsers"]["result"]> {
+    return this.send(operations.listUsers, args, options) as never;
+  }
+
+  /** A user.
+   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+  getUser(args: Operations["getUser"]["args"], options?: RequestOptions): Promise<Operations["getUser"]["result"]> {
+    return this.send(operations.getUser, args, options) as never;
+  }
+
+  /** Sets a user's roles; access tokens with the old ones end.
+   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+  setUserRoles(
+    args: Operations["setUserRoles"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["setUserRoles"]["result"]> {
+    return this.send(operations.setUserRoles, args, options) as never;
+  }
+
+  /** Ends a user's sessions and lets nobody sign in to the account.
+   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+  disableUser(args: Operations["disableUser"]["args"], options?: RequestOptions): Promise<Operations["disableUser"]["result"]> {
+    return this.send(operations.disableUser, args, options) as never;
+  }
+
+  /** Opens a disabled account again.
+   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+  enableUser(args: Operations["enableUser"]["args"], options?: RequestOptions): Promise<Operations["enableUser"]["result"]> {
+    return this.send(operations.enableUser, args, options) as never;
+  }
+
+  /** What administrators have done to a user, newest first.
+   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+  getUserAudit(
+    args: Operations["getUserAudit"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["getUserAudit"]["result"]> {
+    return this.send(operations.getUserAudit, args, options) as never;
+  }
+
+  /** Publishes a new signing key; where the present ones are compromised, everything that they have signed ends.
+   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+  rotateSigningKeys(
+    args?: Operations["rotateSigningKeys"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["rotateSigningKeys"]["result"]> {
+    return this.send(operations.rotateSigningKeys, args, options) as never;
+  }
+
   /** The gateway's process answers.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getLiveness(args?: Operations["getLiveness"]["args"], options?: RequestOptions): Promise<Operations["getLiveness"]["result"]> {
     return this.send(operations.getLiveness, args, options) as never;
   }
 
   /** Whether the gateway and what it needs are there, each by name; 503 if it cannot work.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getReadiness(
     args?: Operations["getReadiness"]["args"],
     options?: RequestOptions,
@@ -3020,7 +4395,7 @@ export abstract class ShopApi {
   }
 
   /** This document: every operation of the API (OpenAPI 3.1).
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getOpenApiDocument(
     args?: Operations["getOpenApiDocument"]["args"],
     options?: RequestOptions,
@@ -3029,7 +4404,7 @@ export abstract class ShopApi {
   }
 
   /** The durable events that the services send each other (AsyncAPI 3.0).
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getAsyncApiDocument(
     args?: Operations["getAsyncApiDocument"]["args"],
     options?: RequestOptions,
@@ -3038,13 +4413,13 @@ export abstract class ShopApi {
   }
 
   /** The API as a page to read and to try.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getDocsPage(args?: Operations["getDocsPage"]["args"], options?: RequestOptions): Promise<Operations["getDocsPage"]["result"]> {
     return this.send(operations.getDocsPage, args, options) as never;
   }
 
   /** The style of the page.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getDocsStyle(
     args?: Operations["getDocsStyle"]["args"],
     options?: RequestOptions,
@@ -3053,7 +4428,7 @@ export abstract class ShopApi {
   }
 
   /** The script of the page.
-   * Problems: DEADLINE_EXCEEDED, INTERNAL, INVALID_REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getDocsScript(
     args?: Operations["getDocsScript"]["args"],
     options?: RequestOptions,
