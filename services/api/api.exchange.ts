@@ -146,10 +146,10 @@ export const serve = async (route: Route, req: GatewayRequest, res: GatewayRespo
   const caller = await identify(route, req, res);
   await edge.limits?.count(route.limit, caller, req, res);
   admit(route.access, caller);
+  if (route.page !== undefined) return sendPage(route.page, req, res);
   admitKey(route, caller);
   const request = readRequest(route, req, caller);
   if (isStream(route)) return serveStream(route, request, desk.call, req, res);
-  if (route.page !== undefined) return sendPage(route.page, req, res);
   if (isKept(route) && edge.cache.enabled && !isStaff(caller)) {
     const load = () => route.answer(sharedDesk(req), { ...request, caller: undefined });
     return sendServed(req, res, await desk.await(edge.cache.read(route, keyOf(route, request), req.originalUrl, load)));

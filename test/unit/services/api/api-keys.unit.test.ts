@@ -43,8 +43,8 @@ describe("An API key", () => {
   test("says who calls and for what, by its hash, with one look-up for all who come at once and for seconds", async () => {
     const { keys, users, clock } = stage();
     const callers = await Promise.all([keys.identify(key), keys.identify(key)]);
-    const { userId, email, name, roles, scopes } = holder;
-    expect(callers).toEqual(Array(2).fill({ userId, email, name, roles, scopes }));
+    const { userId, email, name, roles, scopes, id: keyId } = holder;
+    expect(callers).toEqual(Array(2).fill({ userId, email, name, roles, scopes, keyId }));
     clock.advance(9_999);
     await keys.identify(key);
     expect(users.asked).toEqual([hashApiKey(key)]);
