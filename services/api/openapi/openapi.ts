@@ -6,7 +6,7 @@ import type { TSchema } from "typebox";
 import { CART_TOKEN } from "../cart-identity.ts";
 import { pathSchemas, type Route } from "../route.ts";
 import { operationIdOf, tagDescriptions, tagOf } from "./operation-names.ts";
-import { type PossibleRefusal, refusalsOf, scopeOf, streamOf } from "./refusals.ts";
+import { type PossibleRefusal, refusalsOf } from "./refusals.ts";
 import { Problem, schemaDescriptions, schemaModules } from "./schemas.ts";
 
 type Json = Record<string, unknown>;
@@ -83,14 +83,13 @@ const parameters = {
     schema: { type: "string" },
     example: REQUEST_ID,
   },
-};
-
-const LastEventId = {
-  name: "Last-Event-ID",
-  in: "header",
-  description: "The id of the last event that has arrived: the stream goes on after it",
-  schema: { type: "string" },
-  example: "2",
+  LastEventId: {
+    name: "Last-Event-ID",
+    in: "header",
+    description: "The id of the last event that has arrived: the stream goes on after it",
+    schema: { type: "string" },
+    example: "2",
+  },
 };
 
 const parameterDescriptions: Readonly<Record<string, string>> = {
@@ -122,22 +121,21 @@ const securitySchemes = {
     name: "X-Cart-Token",
     description: "A guest's cart. The first answer to a write gives it",
   },
+  apiKey: {
+    type: "apiKey",
+    in: "header",
+    name: "X-API-Key",
+    description:
+      "Of POST /me/api-keys, for programs, in the place of an access token. Good where an operation names a scope that the key has",
+  },
 };
 
-const apiKey = {
-  type: "apiKey",
-  in: "header",
-  name: "X-API-Key",
-  description: "For programs, in the place of an access token; good for operations of its scopes only",
-};
-
-/** Alternatives; an empty one means: without. */
-const securityOf = (route: Route): Json[] => {
-  const scope = scopeOf(route);
-  const keys = scope === undefined ? [] : [{ apiKey: [scope] }];
-  if (route.access === "public") return [];
-  if (route.access === "guest-or-customer") return [{ accessToken: [] }, ...keys, { cartToken: [] }, {}];
-  return [{ accessToken: [] }, ...keys];
+/** Alternatives; an empty one means: without. What follows `apiKey` is the scope that a key must have. */
+const securityOf = ({ access, scope }: Route): Json[] => {
+  const signedIn = [{ accessToken: [] }, ...(scope === undefined ? [] : [{ apiKey: [scope] }])];
+  // Staff see more where anybody may look; a program may read where it has the scope.
+  if (access === "public") return scope === undefined ? [] : [{}, ...signedIn];
+  return access === "guest-or-customer" ? [...signedIn, { cartToken: [] }, {}] : signedIn;
 };
 
 const audience: Readonly<Record<string, string>> = {
@@ -180,10 +178,7 @@ class Generator {
   readonly #book = new SchemaBook(schemaModules, schemaDescriptions);
   readonly #responses = new Map<string, { name: string; response: Json }>();
 
-  readonly #withKeys: boolean;
-
-  constructor(routes: readonly Route[]) {
-    this.#withKeys = routes.some((route) => scopeOf(route) !== undefined);
+  constructor() {
     // Told even where only the problems' own schemas use it.
     this.#book.refer(Problem);
   }
@@ -191,7 +186,7 @@ class Generator {
   operation(route: Route): Json {
     const operationId = operationIdOf(route);
     const requestBody = this.#requestBody(route, operationId);
-    const refusals = [...refusalsOf(route, this.#withKeys)].map(([status, possible]) => [
+    const refusals = [...refusalsOf(route)].map(([status, possible]) => [
       status,
       // One status, two kinds of answers: the health's own, and a problem.
       route.statusOf && status === "503" ? this.#badNews(route, possible) : this.#refusal(status, possible),
@@ -210,14 +205,14 @@ class Generator {
     };
   }
 
-  components(routes: readonly Route[]) {
+  components() {
     const responses = [...this.#responses.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     return {
       schemas: this.#book.components(),
       responses: Object.fromEntries(responses.map(({ name, response }) => [name, response])),
-      parameters: routes.some(streamOf) ? { ...parameters, LastEventId } : parameters,
+      parameters,
       headers,
-      securitySchemes: { ...securitySchemes, ...(this.#withKeys && { apiKey }) },
+      securitySchemes,
     };
   }
 
@@ -244,8 +239,8 @@ class Generator {
       }),
       ...(route.idempotencyKey === "required" ? [{ $ref: "#/components/parameters/IdempotencyKey" }] : []),
       ...(route.idempotencyKey === "optional" ? [{ $ref: "#/components/parameters/OptionalIdempotencyKey" }] : []),
-      ...(streamOf(route) ? [{ $ref: "#/components/parameters/LastEventId" }] : []),
-      ...(route.method === "GET" && !streamOf(route) ? [{ $ref: "#/components/parameters/IfNoneMatch" }] : []),
+      ...(route.stream ? [{ $ref: "#/components/parameters/LastEventId" }] : []),
+      ...(route.method === "GET" && !route.stream ? [{ $ref: "#/components/parameters/IfNoneMatch" }] : []),
       { $ref: "#/components/parameters/RequestId" },
     ];
   }
@@ -281,11 +276,13 @@ class Generator {
       };
       return { [status]: { description, headers: always, content }, ...notModified };
     }
-    const events = streamOf(route);
-    if (events !== undefined)
+    if (route.stream !== undefined) {
+      const { events } = route.stream;
       return {
         [status]: { description: this.#stream(events), headers: plain, content: this.#streamContent(operationId, events) },
+        204: { description: "Nothing more is to come after the Last-Event-ID: the stream is over", headers: plain },
       };
+    }
     if (isNothing(result as JsonSchema)) return { [status]: { description, headers: always } };
     nameParts(this.#book, this.#book.nameOf(result) ?? operationId, result as JsonSchema);
     this.#book.name(result, nameAnswer(this.#book, operationId, result as JsonSchema));
@@ -387,7 +384,7 @@ its own at its \`/openapi.json\`.`;
 
 /** The OpenAPI 3.1 document of exactly these routes. Pure: the same routes make the same document. */
 export const openApiDocument = (routes: readonly Route[], { version }: DocumentOptions): OpenApiDocument => {
-  const generator = new Generator(routes);
+  const generator = new Generator();
   const paths: OpenApiDocument["paths"] = {};
   for (const route of routes)
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: generator.operation(route) };
@@ -404,6 +401,6 @@ export const openApiDocument = (routes: readonly Route[], { version }: DocumentO
     servers: [{ url: "/", description: "Where this document was served" }],
     tags: used.map((name) => ({ name, ...(tagDescriptions[name] && { description: tagDescriptions[name] }) })),
     paths,
-    components: generator.components(routes),
+    components: generator.components(),
   };
 };
