@@ -3,6 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { contracts } from "@molecart/mixins/contracts/index.ts";
 import { createBroker, installedServices } from "@molecart/mixins/launch.ts";
+import { ManualClock } from "@molecart/mixins/lib/clock.ts";
+import { Unavailable } from "@molecart/mixins/lib/errors.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
 import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
@@ -12,6 +14,7 @@ import { routes } from "../../services/api/routes.ts";
 import { paymentRoutes } from "../../services/payments/routes.http.ts";
 import { type Answered, Documented, type DocumentedOperation, type Sent } from "../support/documented.ts";
 import { eventually } from "../support/eventually.ts";
+import { type Gateway, openGateway } from "../support/gateway.ts";
 import { orderData } from "../support/order-events.ts";
 import { removeDataDirs, temporaryDataDir } from "../support/worlds.ts";
 
@@ -615,6 +618,74 @@ describe("Every operation answers as documented when it is served:", () => {
     expect(answer.headers.get("retry-after")).not.toBeNull();
     const detail = await shop.call("getProductDetail", { path: { id: productId } });
     expect(detail).toMatchObject({ status: 200, body: { stock: null, degraded: ["stock"] } });
+  });
+});
+
+describe("What the edge says of itself is as documented:", () => {
+  let gateway: Gateway;
+  let edge: Documented;
+  const clock = new ManualClock(Date.UTC(2026, 2, 1));
+  beforeAll(async () => {
+    gateway = await openGateway({ RATE_LIMIT: "on", API_LIMIT_SEARCH: "2", API_CACHE_SECONDS: "1" }, clock);
+    edge = new Documented(await read(`${gateway.address}/openapi.json`), gateway.address);
+  });
+  afterAll(() => gateway?.broker.stop());
+
+  test("how many requests are left, and how long to wait where none is", async () => {
+    gateway.answers.set("v1.products.search", () => ({
+      items: [],
+      nextCursor: null,
+      facets: { category: [], brand: [] },
+      total: 0,
+    }));
+    const asked = [await edge.call("searchProducts"), await edge.call("searchProducts"), await edge.call("searchProducts")];
+    expect(asked.map(({ status, headers }) => [status, headers.get("ratelimit-policy"), headers.get("ratelimit")])).toEqual([
+      [200, '"search-address";q=2;w=60', '"search-address";r=1;t=60'],
+      [200, '"search-address";q=2;w=60', '"search-address";r=0;t=60'],
+      [429, '"search-address";q=2;w=60', expect.stringMatching(/^"search-address";r=0;t=\d+$/)],
+    ]);
+    expect(asked[2]?.body.code).toBe("RATE_LIMITED");
+    expect(asked[2]?.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
+  });
+
+  test("that an answer is kept and may be old, and that the client has it already", async () => {
+    gateway.answers.set("v1.products.categories", () => ({ items: [] }));
+    const fresh = await edge.call("listCategories");
+    expect(fresh.headers.get("cache-control")).toContain("public, max-age=");
+    const known = { headers: { "if-none-match": fresh.headers.get("etag") as string } };
+    expect((await edge.call("listCategories", known)).status).toBe(304);
+    gateway.answers.set("v1.products.categories", () => {
+      throw new Unavailable("the catalogue");
+    });
+    clock.advance(5_000);
+    const stale = await edge.call("listCategories");
+    expect([stale.status, stale.headers.get("age"), stale.headers.get("x-degraded")]).toEqual([200, "5", "stale"]);
+  });
+
+  test("for how long a client waits", async () => {
+    gateway.answers.set("v1.products.get", () => new Promise(() => {}));
+    const path = { id: "p-1" };
+    const waits: Record<string, string>[] = [{ "request-timeout": "0.2" }, { prefer: "wait=1" }];
+    for (const headers of waits)
+      expect(await edge.call("getProductDetail", { path, headers })).toMatchObject({
+        status: 504,
+        body: { code: "DEADLINE_EXCEEDED" },
+      });
+    expect(await edge.call("getProduct", { path, headers: { "request-timeout": "soon" } })).toMatchObject({
+      status: 400,
+      body: { code: "INVALID_REQUEST_TIMEOUT" },
+    });
+  });
+
+  test.each(["br", "gzip"])("pages in %s, made once, and not again for who has them", async (coding) => {
+    const headers = { "accept-encoding": coding };
+    for (const operationId of ["getOpenApiDocument", "getAsyncApiDocument", "getDocsPage", "getDocsStyle", "getDocsScript"]) {
+      const page = await edge.call(operationId, { headers });
+      expect([page.headers.get("content-encoding"), page.headers.get("vary")]).toEqual([coding, "Accept-Encoding"]);
+      expect(page.headers.get("cache-control")).toBe("no-cache");
+      const again = await edge.call(operationId, { headers: { "if-none-match": page.headers.get("etag") as string } });
+      expect(again.status).toBe(304);
+    }
   });
 });
 

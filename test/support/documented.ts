@@ -116,8 +116,14 @@ export class Documented {
     if (key === undefined) throw new Error(`Not documented: ${what}`);
     const [described, at] = this.#follow(responses[key], [...steps, key]);
     for (const [name, given] of Object.entries((described.headers ?? {}) as Record<string, Any>)) {
-      const [header] = this.#follow(given, []);
-      if (header.required && headers.get(name) === null) throw new Error(`Without ${name}: ${what}`);
+      const [header, there] = this.#follow(given, [...at, "headers", name]);
+      const value = headers.get(name);
+      if (header.required && value === null) throw new Error(`Without ${name}: ${what}`);
+      const errors =
+        value === null
+          ? undefined
+          : this.#validate([...there, "schema"], header.schema.type === "integer" ? Number(value) : value);
+      if (errors !== undefined) throw new Error(`${name}: ${value} is not as documented (${errors}): ${what}`);
     }
     if (described.content === undefined) {
       if (text !== "") throw new Error(`A body is not documented: ${what}`);

@@ -25,7 +25,7 @@ export interface DocumentOptions {
 const REQUEST_ID = "5d1c7a0e-1f3b-4c58-9a57-2b9d0c6e8f41";
 
 const headers = {
-  RequestId: {
+  "X-Request-Id": {
     description: "The request's own id, or a new one. It goes with the request through the whole shop",
     required: true,
     schema: { type: "string", pattern: "^[A-Za-z0-9._:-]{1,128}$" },
@@ -43,15 +43,46 @@ const headers = {
     schema: { type: "string", format: "uri-reference" },
     example: "/api/v1/orders/0199f0a4-6c1e-7b51-9d0e-2f6c8a1b3d57",
   },
-  CartToken: {
+  "X-Cart-Token": {
     description: "The guest's token: keep it, and send it with each request of the cart. A customer's cart needs none",
     schema: { type: "string", pattern: CART_TOKEN.source },
     example: "Zk3vQ9wXr7LmT2yB5nHc8JdF1gPsA4eu",
   },
-  RetryAfter: { description: "Seconds to wait", schema: { type: "integer", minimum: 0 }, example: 3 },
-  Authenticate: { description: "How to sign in", schema: { type: "string" }, example: 'Bearer realm="molecart"' },
+  "Cache-Control": {
+    description: "For how long, and by whom, the answer may be kept without asking again",
+    required: true,
+    schema: { type: "string" },
+    example: "no-cache",
+  },
+  Age: {
+    description: "Seconds since the shop was asked; there where the answer is old because it cannot be asked",
+    schema: { type: "integer", minimum: 0 },
+    example: 42,
+  },
+  "X-Degraded": {
+    description: "`stale`: a kept answer, older than it should be, because that part of the shop is away",
+    schema: { type: "string", enum: ["stale"] },
+    example: "stale",
+  },
+  "RateLimit-Policy": {
+    description: "The limit that leaves the least: `q` requests in `w` seconds. Absent where limits are lifted",
+    schema: { type: "string", pattern: '^"[a-z]+-[a-z]+";q=[0-9]+;w=[0-9]+$' },
+    example: '"read-user";q=1200;w=60',
+  },
+  RateLimit: {
+    description:
+      "What is left of it: `r` requests, until the window ends in `t` seconds (draft-ietf-httpapi-ratelimit-headers). Absent where limits are lifted",
+    schema: { type: "string", pattern: '^"[a-z]+-[a-z]+";r=[0-9]+;t=[0-9]+$' },
+    example: '"read-user";r=1199;t=42',
+  },
+  "Retry-After": { description: "Seconds to wait", schema: { type: "integer", minimum: 0 }, example: 3 },
+  "WWW-Authenticate": { description: "How to sign in", schema: { type: "string" }, example: 'Bearer realm="molecart"' },
 };
-const header = (name: keyof typeof headers): Json => ({ $ref: `#/components/headers/${name}` });
+/** These, as a response names them. */
+const answerHeaders = (...names: (keyof typeof headers)[]): Json =>
+  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+
+const rateHeaders = ["RateLimit-Policy", "RateLimit"] as const;
 
 const parameters = {
   IdempotencyKey: {
@@ -83,6 +114,21 @@ const parameters = {
     schema: { type: "string" },
     example: REQUEST_ID,
   },
+  RequestTimeout: {
+    name: "Request-Timeout",
+    in: "header",
+    description:
+      "How many seconds the client waits at most: 504 when they are over, and nobody works on the request any more. A longer time than the shop's own is that of the shop",
+    schema: { type: "string", pattern: "^[0-9]{1,5}(\\.[0-9]{1,3})?$" },
+    example: "2.5",
+  },
+  Prefer: {
+    name: "Prefer",
+    in: "header",
+    description: "`wait=2` is the same in whole seconds (RFC 7240)",
+    schema: { type: "string" },
+    example: "wait=2",
+  },
   LastEventId: {
     name: "Last-Event-ID",
     in: "header",
@@ -91,6 +137,15 @@ const parameters = {
     example: "2",
   },
 };
+
+const headerParametersOf = ({ method, idempotencyKey, stream, page }: Route): (keyof typeof parameters)[] => [
+  ...(idempotencyKey === "required" ? (["IdempotencyKey"] as const) : []),
+  ...(idempotencyKey === "optional" ? (["OptionalIdempotencyKey"] as const) : []),
+  ...(stream ? (["LastEventId"] as const) : []),
+  ...(method === "GET" && !stream ? (["IfNoneMatch"] as const) : []),
+  ...(page ? [] : (["RequestTimeout", "Prefer"] as const)),
+  "RequestId",
+];
 
 const parameterDescriptions: Readonly<Record<string, string>> = {
   q: "Words to look for",
@@ -146,6 +201,12 @@ const audience: Readonly<Record<string, string>> = {
   admin: "For the shop's administrators.",
 };
 
+const described = (route: Route): string => {
+  if (route.page !== undefined) return audience[route.access] as string;
+  const keys = route.scope === undefined ? "Closed to API keys." : `API keys need the scope \`${route.scope}\`.`;
+  return `${audience[route.access]} ${keys}`;
+};
+
 /** Whether a repeat has no further effect, so that a client may try again when no answer has come. */
 const isIdempotent = ({ method, uses, idempotencyKey }: Route): boolean =>
   method === "GET" || idempotencyKey !== undefined || uses.every((action) => actionContract(action).idempotent === true);
@@ -195,7 +256,7 @@ class Generator {
       operationId,
       tags: [tagOf(route)],
       summary: route.summary,
-      description: audience[route.access],
+      description: described(route),
       "x-access": route.access,
       "x-idempotent": isIdempotent(route),
       security: securityOf(route),
@@ -237,11 +298,7 @@ class Generator {
           example: exampleOf(this.#book, schema, name),
         };
       }),
-      ...(route.idempotencyKey === "required" ? [{ $ref: "#/components/parameters/IdempotencyKey" }] : []),
-      ...(route.idempotencyKey === "optional" ? [{ $ref: "#/components/parameters/OptionalIdempotencyKey" }] : []),
-      ...(route.stream ? [{ $ref: "#/components/parameters/LastEventId" }] : []),
-      ...(route.method === "GET" && !route.stream ? [{ $ref: "#/components/parameters/IfNoneMatch" }] : []),
-      { $ref: "#/components/parameters/RequestId" },
+      ...headerParametersOf(route).map((name) => ({ $ref: `#/components/parameters/${name}` })),
     ];
   }
 
@@ -259,12 +316,13 @@ class Generator {
 
   #successes(route: Route, operationId: string): Json {
     const { result, status, method, page } = route;
-    const plain = { "X-Request-Id": header("RequestId") };
+    const plain = answerHeaders("X-Request-Id", ...(route.limit === "none" ? [] : rateHeaders));
     const always = {
       ...plain,
-      ...(method === "GET" && { ETag: header("ETag") }),
-      ...(route.location && { Location: header("Location") }),
-      ...(route.access === "guest-or-customer" && { "X-Cart-Token": header("CartToken") }),
+      ...(method === "GET" && answerHeaders("ETag", "Cache-Control")),
+      ...(route.cache && answerHeaders("Age", "X-Degraded")),
+      ...(route.location && answerHeaders("Location")),
+      ...(route.access === "guest-or-customer" && answerHeaders("X-Cart-Token")),
     };
     const notModified = method === "GET" && {
       304: { description: "What the If-None-Match header names still holds", headers: always },
@@ -333,26 +391,24 @@ class Generator {
 
   #problem(status: string, possible: readonly PossibleRefusal[]): Json {
     const problem = this.#book.refer(Problem);
-    const code = { type: "string", enum: possible.map((refusal) => refusal.code) };
+    const codes = possible.map((refusal) => refusal.code);
     const waits = status === "429" || status === "503";
     return {
       description: possible.map((refusal) => `\`${refusal.code}\`: ${refusal.meaning}`).join("\n\n"),
       headers: {
-        "X-Request-Id": header("RequestId"),
-        ...(waits && { "Retry-After": header("RetryAfter") }),
-        ...(codes(possible).includes("UNAUTHENTICATED") && { "WWW-Authenticate": header("Authenticate") }),
+        ...answerHeaders("X-Request-Id", ...rateHeaders),
+        ...(waits && answerHeaders("Retry-After")),
+        ...(codes.includes("UNAUTHENTICATED") && answerHeaders("WWW-Authenticate")),
       },
       content: {
         "application/problem+json": {
-          schema: { allOf: [problem, { type: "object", properties: { code } }] },
+          schema: { allOf: [problem, { type: "object", properties: { code: { type: "string", enum: codes } } }] },
           examples: Object.fromEntries(possible.map((refusal) => [refusal.code, { value: exampleProblem(status, refusal) }])),
         },
       },
     };
   }
 }
-
-const codes = (possible: readonly PossibleRefusal[]): string[] => possible.map(({ code }) => code);
 
 const successes: Readonly<Record<number, string>> = {
   200: "Here it is",
@@ -375,6 +431,9 @@ const introduction = `An online shop: catalogue, carts, orders, payments, parcel
 
 Money is \`{ "amount": 12900, "currency": "EUR" }\` in minor units; times are ISO 8601 in UTC; ids are opaque text. Lists answer
 \`{ "items": […], "nextCursor": … }\` and take \`limit\` and \`cursor\`. What a schema does not name is refused, in bodies and in queries.
+
+Sign in by \`POST /auth/login\` and send \`Authorization: Bearer …\`, or send an \`X-API-Key\`, which is good for its scopes. Answers are
+compressed as \`Accept-Encoding\` asks, and tell what is left of the limits of requests (\`RateLimit\`).
 
 Errors are \`application/problem+json\` (RFC 9457) with a stable \`code\`. An answer 429 or 503 may be repeated after \`Retry-After\`;
 a request with an \`Idempotency-Key\` may always be repeated with the same key.
