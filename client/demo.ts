@@ -102,5 +102,6 @@ const summary = {
   "messages in the inboxes": total((p) => p.messages),
   "requests repeated": total((p) => p.retries),
 };
+console.log();
 for (const [name, value] of Object.entries(summary)) console.log(`${name.padEnd(26)} ${String(value).padStart(5)}`);
 process.exitCode = wrong > 0 ? 1 : 0;
