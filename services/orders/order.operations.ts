@@ -24,7 +24,6 @@ import { findAnswer, insertAnswer, insertOrder, lockOrder, type StoredOrder, set
 import type { OrdersTables } from "./order.table.ts";
 import {
   announcements,
-  checkQuote,
   next,
   notYetOrdered,
   type OrderRequest,
@@ -37,6 +36,7 @@ import {
 } from "./order.ts";
 import type { ordersConfig } from "./orders.config.ts";
 import { findOrderedCart, findQuote, insertQuote, type OrderedCart, setOrderedCart, useQuote } from "./quote.repository.ts";
+import { checkQuote } from "./quote.ts";
 
 type Tables = OrdersTables & MessagingTables;
 export type OrdersWork = SqlWork<Tables>;

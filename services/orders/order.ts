@@ -2,17 +2,7 @@ import type { HistoryEntry, Order, OrderLine, OrderStatus } from "@molecart/mixi
 import type { Item } from "@molecart/mixins/contracts/products.ts";
 import { equals, type Money } from "@molecart/mixins/lib/money.ts";
 import { type LineTax, lineTotal, type PricingRules, price } from "@molecart/mixins/lib/pricing.ts";
-import {
-  CartEmpty,
-  NotCancellable,
-  NotSellable,
-  QuoteChanged,
-  QuoteCountryDiffers,
-  QuoteExpired,
-  QuoteUsed,
-  TotalChanged,
-} from "./order.errors.ts";
-import type { StoredQuote } from "./quote.repository.ts";
+import { CartEmpty, NotCancellable, NotSellable, TotalChanged } from "./order.errors.ts";
 
 /** What can happen to an order. Most are events of other services; the rest are deadlines and wishes. */
 export type Trigger =
@@ -168,16 +158,6 @@ export const priceLines = (
       ...(taxes[index] as LineTax),
     })),
   };
-};
-
-/** Throws where an order may not have the quote's prices. An order has exactly what was quoted, or is refused. */
-export const checkQuote = ({ quote, orderId }: StoredQuote, cart: readonly Quantity[], country: string, now: string): void => {
-  if (orderId !== null) throw new QuoteUsed(quote.id, orderId);
-  if (quote.expiresAt <= now) throw new QuoteExpired(quote.id, quote.expiresAt);
-  if (quote.country !== country) throw new QuoteCountryDiffers(quote.country, country);
-  const quoted = new Map(quote.lines.map(({ sku, quantity }) => [sku, quantity]));
-  const isSame = cart.length === quoted.size && cart.every(({ sku, quantity }) => quoted.get(sku) === quantity);
-  if (!isSame) throw new QuoteChanged(quote.id);
 };
 
 export interface OrderRequest {

@@ -2,6 +2,7 @@ import type { Quote } from "@molecart/mixins/contracts/orders.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import type { Kysely, Transaction } from "kysely";
 import type { OrdersTables } from "./order.table.ts";
+import type { StoredQuote } from "./quote.ts";
 
 type Tables = OrdersTables & MessagingTables;
 type Db = Kysely<Tables>;
@@ -22,12 +23,6 @@ export const insertQuote = async (db: Db, userId: string, quote: Quote, createdA
     })
     .execute();
 };
-
-export interface StoredQuote {
-  quote: Quote;
-  /** The order that has used it. */
-  orderId: string | null;
-}
 
 export const findQuote = async (db: Db, userId: string, quoteId: string): Promise<StoredQuote | undefined> => {
   const row = await db.selectFrom("quote").selectAll().where("id", "=", quoteId).where("user_id", "=", userId).executeTakeFirst();

@@ -4,7 +4,6 @@ import type { Item } from "@molecart/mixins/contracts/products.ts";
 import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import fc from "fast-check";
 import {
-  checkQuote,
   isSettled,
   next,
   notYetOrdered,
@@ -168,23 +167,6 @@ describe("Placing an order", () => {
       { sku: "NOBODY-KNOWS", quantity: 1 },
     ]);
     expect(notYetOrdered(cart.slice(0, 4), 8)).toEqual([]);
-  });
-
-  test("takes a quote for its cart and country, once and in time", () => {
-    const priced = priceLines([{ sku: "A", quantity: 2 }], [item("A", 1_000)], rules, "DE");
-    const quote = { id: "q1", country: "DE", ...priced, expiresAt: "2026-01-01T00:15:00.000Z" };
-    const cart = [{ sku: "A", quantity: 2 }];
-    const at = "2026-01-01T00:14:59.999Z";
-    const check = (orderId: string | null, lines: typeof cart, country: string, now: string) => () =>
-      checkQuote({ quote, orderId }, lines, country, now);
-    expect(check(null, cart, "DE", at)).not.toThrow();
-    const refused = (type: string) => expect.objectContaining({ type, code: 409 }) as never;
-    expect(check("o1", cart, "DE", at)).toThrow(refused("QUOTE_USED"));
-    expect(check(null, cart, "DE", quote.expiresAt)).toThrow(refused("QUOTE_EXPIRED"));
-    expect(check(null, cart, "AT", at)).toThrow(refused("QUOTE_COUNTRY_DIFFERS"));
-    expect(check(null, [{ sku: "A", quantity: 3 }], "DE", at)).toThrow(refused("QUOTE_CHANGED"));
-    expect(check(null, [...cart, { sku: "B", quantity: 1 }], "DE", at)).toThrow(refused("QUOTE_CHANGED"));
-    expect(check(null, [], "DE", at)).toThrow(refused("QUOTE_CHANGED"));
   });
 
   test("knows a repeated request by its content, whatever the order of its properties", () => {
