@@ -227,6 +227,7 @@ export const orders = contract({
     NOT_SELLABLE: "A product in the cart is not for sale any more",
     TOTAL_CHANGED: "The total is not the expected one: prices have changed",
     CART_ALREADY_ORDERED: "Everything in the cart is in an order that was just placed",
+    CART_ORDERED_MEANWHILE: "Other orders of this cart were accepted at the same moment, again and again; a repeat may succeed",
     QUOTE_NOT_FOUND: "No such quote, or it is somebody else's, or long expired",
     QUOTE_EXPIRED: "The quote's time is over",
     QUOTE_CHANGED: "The cart is not the quoted one any more",
@@ -244,6 +245,7 @@ export const orders = contract({
     create: {
       CART_EMPTY: 409,
       CART_ALREADY_ORDERED: 409,
+      CART_ORDERED_MEANWHILE: 409,
       NOT_SELLABLE: 409,
       TOTAL_CHANGED: 409,
       QUOTE_NOT_FOUND: 404,

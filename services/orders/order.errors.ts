@@ -21,8 +21,7 @@ export class CartAlreadyOrdered extends Refusal {
   }
 }
 
-/** The customer has placed another order between the look into the cart and the acceptance. Never answered: the cart is looked into
- *  again. */
+/** The customer has placed another order between the look into the cart and the acceptance: the cart is looked into again. */
 export class CartOrderedMeanwhile extends NotYet {
   constructor() {
     super("CART_ORDERED_MEANWHILE", 409, "Another order of this customer was accepted meanwhile");

@@ -595,6 +595,17 @@ describe("the embedded cart store", () => {
     await tearDown();
   });
 
+  test("forgets the key of an addition after a day", async () => {
+    const { store, clock, tearDown } = await open();
+    await store.addLine(USER, line("A", 1), "key");
+    clock.advance(DAY_MS - 1);
+    expect(quantities(await store.addLine(USER, line("A", 1), "key"))).toEqual({ A: 1 });
+    clock.advance(1);
+    expect(await store.hasAdded(USER, "key")).toBe(false);
+    expect(quantities(await store.addLine(USER, line("A", 2), "key"))).toEqual({ A: 3 });
+    await tearDown();
+  });
+
   test("refuses a second owner by name", async () => {
     const { options, tearDown } = await open();
     await expect(openSqliteStore(options)).rejects.toMatchObject({ type: "STORE_IN_USE" });
@@ -659,6 +670,12 @@ describeWith(["redis"], "the served cart store", () => {
     await store.setLine(USER, line("A", 2));
     expect(await remainingDays(`cart:${GUEST}`)).toBe(30);
     expect(await remainingDays(`cart:${USER}`)).toBe(90);
+    await store.addLine(USER, line("A", 1), "key");
+    expect(await remainingDays(`addition:${USER}:key`)).toBe(1);
+    await store.setLine(GUEST, line("A", 2));
+    await store.saveLine(GUEST, "A");
+    expect(await remainingDays(`cart:saved:${GUEST}`)).toBe(30);
+    await store.restoreLine(GUEST, "A");
 
     const event = orderCreated();
     for (const write of [
