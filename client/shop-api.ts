@@ -819,7 +819,6 @@ export interface Operations {
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -835,6 +834,7 @@ export interface Operations {
     };
     result: SignedIn;
     code:
+      | "ACCOUNT_DISABLED"
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
@@ -845,11 +845,11 @@ export interface Operations {
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "TOO_MANY_SIGN_INS"
+      | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
       | "URI_TOO_LONG"
@@ -871,7 +871,6 @@ export interface Operations {
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -895,7 +894,6 @@ export interface Operations {
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -910,41 +908,22 @@ export interface Operations {
     };
     result: Record<string, unknown>;
     code:
-      | "ACCOUNT_DISABLED"
-      | "ADDRESS_NOT_FOUND"
-      | "API_KEY_NOT_FOUND"
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
-      | "DEMO_NOT_AVAILABLE"
-      | "EMAIL_TAKEN"
       | "EXPECTATION_FAILED"
-      | "EXPIRY_IN_THE_PAST"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
-      | "INVALID_CREDENTIALS"
-      | "INVALID_CURSOR"
-      | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_RESET_TOKEN"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
-      | "NOT_YOURSELF"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
-      | "SCOPE_NOT_ALLOWED"
       | "SERVICE_UNAVAILABLE"
-      | "TOO_MANY_ADDRESSES"
-      | "TOO_MANY_API_KEYS"
-      | "TOO_MANY_SIGN_INS"
-      | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
       | "URI_TOO_LONG"
-      | "USER_NOT_FOUND"
-      | "VALIDATION_FAILED"
-      | "WRONG_PASSWORD";
+      | "VALIDATION_FAILED";
   };
   resetPassword: {
     args: {
@@ -952,41 +931,24 @@ export interface Operations {
     };
     result: null;
     code:
-      | "ACCOUNT_DISABLED"
-      | "ADDRESS_NOT_FOUND"
-      | "API_KEY_NOT_FOUND"
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
-      | "DEMO_NOT_AVAILABLE"
-      | "EMAIL_TAKEN"
       | "EXPECTATION_FAILED"
-      | "EXPIRY_IN_THE_PAST"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
-      | "INVALID_CREDENTIALS"
-      | "INVALID_CURSOR"
-      | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
       | "INVALID_RESET_TOKEN"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
-      | "NOT_YOURSELF"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
-      | "SCOPE_NOT_ALLOWED"
       | "SERVICE_UNAVAILABLE"
-      | "TOO_MANY_ADDRESSES"
-      | "TOO_MANY_API_KEYS"
       | "TOO_MANY_SIGN_INS"
-      | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
       | "URI_TOO_LONG"
-      | "USER_NOT_FOUND"
-      | "VALIDATION_FAILED"
-      | "WRONG_PASSWORD";
+      | "VALIDATION_FAILED";
   };
   getSigningKeys: {
     args: Record<never, never>;
@@ -1041,7 +1003,6 @@ export interface Operations {
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -1104,7 +1065,6 @@ export interface Operations {
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -1133,7 +1093,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -1159,7 +1118,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -1227,7 +1185,6 @@ export interface Operations {
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -1243,32 +1200,18 @@ export interface Operations {
     result: null;
     code:
       | "ACCOUNT_DISABLED"
-      | "ADDRESS_NOT_FOUND"
-      | "API_KEY_NOT_FOUND"
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
-      | "DEMO_NOT_AVAILABLE"
-      | "EMAIL_TAKEN"
       | "EXPECTATION_FAILED"
-      | "EXPIRY_IN_THE_PAST"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
-      | "INVALID_CREDENTIALS"
-      | "INVALID_CURSOR"
-      | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_RESET_TOKEN"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
-      | "NOT_YOURSELF"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
-      | "SCOPE_NOT_ALLOWED"
       | "SERVICE_UNAVAILABLE"
-      | "TOO_MANY_ADDRESSES"
-      | "TOO_MANY_API_KEYS"
       | "TOO_MANY_SIGN_INS"
       | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
@@ -1282,38 +1225,20 @@ export interface Operations {
     args: Record<never, never>;
     result: ApiKeyList;
     code:
-      | "ACCOUNT_DISABLED"
-      | "ADDRESS_NOT_FOUND"
-      | "API_KEY_NOT_FOUND"
       | "DEADLINE_EXCEEDED"
-      | "DEMO_NOT_AVAILABLE"
-      | "EMAIL_TAKEN"
       | "EXPECTATION_FAILED"
-      | "EXPIRY_IN_THE_PAST"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
-      | "INVALID_CREDENTIALS"
-      | "INVALID_CURSOR"
-      | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_RESET_TOKEN"
       | "MALFORMED_REQUEST"
       | "NOT_ACCEPTABLE"
-      | "NOT_YOURSELF"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
-      | "SCOPE_NOT_ALLOWED"
       | "SERVICE_UNAVAILABLE"
-      | "TOO_MANY_ADDRESSES"
-      | "TOO_MANY_API_KEYS"
-      | "TOO_MANY_SIGN_INS"
-      | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
       | "URI_TOO_LONG"
-      | "USER_NOT_FOUND"
-      | "VALIDATION_FAILED"
-      | "WRONG_PASSWORD";
+      | "VALIDATION_FAILED";
   };
   createApiKey: {
     args: {
@@ -1322,40 +1247,26 @@ export interface Operations {
     result: CreatedApiKey;
     code:
       | "ACCOUNT_DISABLED"
-      | "ADDRESS_NOT_FOUND"
-      | "API_KEY_NOT_FOUND"
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
-      | "DEMO_NOT_AVAILABLE"
-      | "EMAIL_TAKEN"
       | "EXPECTATION_FAILED"
       | "EXPIRY_IN_THE_PAST"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
-      | "INVALID_CREDENTIALS"
-      | "INVALID_CURSOR"
-      | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_RESET_TOKEN"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
-      | "NOT_YOURSELF"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SCOPE_NOT_ALLOWED"
       | "SERVICE_UNAVAILABLE"
-      | "TOO_MANY_ADDRESSES"
       | "TOO_MANY_API_KEYS"
-      | "TOO_MANY_SIGN_INS"
-      | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
       | "URI_TOO_LONG"
       | "USER_NOT_FOUND"
-      | "VALIDATION_FAILED"
-      | "WRONG_PASSWORD";
+      | "VALIDATION_FAILED";
   };
   revokeApiKey: {
     args: {
@@ -1363,42 +1274,24 @@ export interface Operations {
     };
     result: null;
     code:
-      | "ACCOUNT_DISABLED"
-      | "ADDRESS_NOT_FOUND"
       | "API_KEY_NOT_FOUND"
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
-      | "DEMO_NOT_AVAILABLE"
-      | "EMAIL_TAKEN"
       | "EXPECTATION_FAILED"
-      | "EXPIRY_IN_THE_PAST"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
-      | "INVALID_CREDENTIALS"
-      | "INVALID_CURSOR"
-      | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_RESET_TOKEN"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
-      | "NOT_YOURSELF"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
-      | "SCOPE_NOT_ALLOWED"
       | "SERVICE_UNAVAILABLE"
-      | "TOO_MANY_ADDRESSES"
-      | "TOO_MANY_API_KEYS"
-      | "TOO_MANY_SIGN_INS"
-      | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
       | "URI_TOO_LONG"
-      | "USER_NOT_FOUND"
-      | "VALIDATION_FAILED"
-      | "WRONG_PASSWORD";
+      | "VALIDATION_FAILED";
   };
   searchProducts: {
     args: {
@@ -1454,7 +1347,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MIXED_CURRENCIES"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -1507,7 +1399,6 @@ export interface Operations {
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
       | "MIXED_CURRENCIES"
-      | "NOT_ACCEPTABLE"
       | "PRODUCT_NOT_FOUND"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
@@ -1536,7 +1427,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "PRODUCT_NOT_FOUND"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
@@ -1628,7 +1518,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -1672,7 +1561,6 @@ export interface Operations {
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -1701,7 +1589,6 @@ export interface Operations {
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "NOT_SELLABLE"
       | "QUANTITY_LIMIT"
       | "RATE_LIMITED"
@@ -1733,7 +1620,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "NOT_SELLABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
@@ -1761,7 +1647,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -1788,7 +1673,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -1815,7 +1699,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -1841,7 +1724,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -1867,7 +1749,6 @@ export interface Operations {
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "NOT_SELLABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
@@ -1893,7 +1774,6 @@ export interface Operations {
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -1924,7 +1804,6 @@ export interface Operations {
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "NOT_SELLABLE"
       | "QUOTE_CHANGED"
       | "QUOTE_COUNTRY_DIFFERS"
@@ -1997,38 +1876,20 @@ export interface Operations {
       | { id: string | undefined; event: "status"; data: FollowOrderStatus }
       | { id: string | undefined; event: "end"; data: FollowOrderEnd };
     code:
-      | "CART_ALREADY_ORDERED"
-      | "CART_EMPTY"
-      | "CART_ORDERED_MEANWHILE"
       | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
-      | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
-      | "INVALID_CURSOR"
       | "INVALID_LAST_EVENT_ID"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
-      | "NOT_CANCELLABLE"
-      | "NOT_RETURNABLE"
-      | "NOT_SELLABLE"
       | "ORDER_NOT_FOUND"
-      | "QUOTE_CHANGED"
-      | "QUOTE_COUNTRY_DIFFERS"
-      | "QUOTE_EXPIRED"
-      | "QUOTE_NOT_FOUND"
-      | "QUOTE_USED"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
-      | "RETURN_CLOSED"
-      | "RETURN_NOT_FOUND"
-      | "RETURN_TOO_LARGE"
       | "SERVICE_UNAVAILABLE"
       | "TOO_MANY_STREAMS"
-      | "TOTAL_CHANGED"
       | "UNAUTHENTICATED"
       | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
@@ -2050,7 +1911,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "NOT_CANCELLABLE"
       | "ORDER_NOT_FOUND"
       | "RATE_LIMITED"
@@ -2127,7 +1987,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "NOT_RETURNABLE"
       | "ORDER_NOT_FOUND"
       | "RATE_LIMITED"
@@ -2207,7 +2066,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -2234,7 +2092,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -2264,7 +2121,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "NOT_REFUNDABLE"
       | "PAYMENT_NOT_FOUND"
       | "RATE_LIMITED"
@@ -2293,7 +2149,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "RETURN_CLOSED"
@@ -2322,7 +2177,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "RETURN_CLOSED"
@@ -2363,26 +2217,16 @@ export interface Operations {
     };
     result: RefundCasePage;
     code:
-      | "CARD_NOT_SUPPORTED"
       | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
-      | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
-      | "INVALID_CARD"
+      | "INVALID_CURSOR"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_SIGNATURE"
       | "MALFORMED_REQUEST"
       | "NOT_ACCEPTABLE"
-      | "NOT_CAPTURED_YET"
-      | "NOT_REFUNDABLE"
-      | "PAYMENT_NOT_FOUND"
-      | "PROVIDER_NOT_FOUND"
       | "RATE_LIMITED"
-      | "REFUND_NOT_FOUND"
-      | "REFUND_NOT_REFUSED"
-      | "REFUND_TOO_LARGE"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
@@ -2397,28 +2241,18 @@ export interface Operations {
     result: RefundOrderAnswer;
     code:
       | "BODY_TOO_LARGE"
-      | "CARD_NOT_SUPPORTED"
       | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
-      | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
-      | "INVALID_CARD"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_SIGNATURE"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
-      | "NOT_CAPTURED_YET"
-      | "NOT_REFUNDABLE"
-      | "PAYMENT_NOT_FOUND"
-      | "PROVIDER_NOT_FOUND"
       | "RATE_LIMITED"
       | "REFUND_NOT_FOUND"
       | "REFUND_NOT_REFUSED"
-      | "REFUND_TOO_LARGE"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
@@ -2434,28 +2268,18 @@ export interface Operations {
     result: RefundOrderAnswer;
     code:
       | "BODY_TOO_LARGE"
-      | "CARD_NOT_SUPPORTED"
       | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
-      | "IDEMPOTENCY_KEY_REUSED"
       | "INTERNAL"
-      | "INVALID_CARD"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_SIGNATURE"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
-      | "NOT_CAPTURED_YET"
-      | "NOT_REFUNDABLE"
-      | "PAYMENT_NOT_FOUND"
-      | "PROVIDER_NOT_FOUND"
       | "RATE_LIMITED"
       | "REFUND_NOT_FOUND"
       | "REFUND_NOT_REFUSED"
-      | "REFUND_TOO_LARGE"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
@@ -2579,7 +2403,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -2629,7 +2452,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -2656,7 +2478,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -2682,7 +2503,6 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -2703,38 +2523,21 @@ export interface Operations {
     };
     result: ManagedUserPage;
     code:
-      | "ACCOUNT_DISABLED"
-      | "ADDRESS_NOT_FOUND"
-      | "API_KEY_NOT_FOUND"
       | "DEADLINE_EXCEEDED"
-      | "DEMO_NOT_AVAILABLE"
-      | "EMAIL_TAKEN"
       | "EXPECTATION_FAILED"
-      | "EXPIRY_IN_THE_PAST"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
-      | "INVALID_CREDENTIALS"
       | "INVALID_CURSOR"
-      | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_RESET_TOKEN"
       | "MALFORMED_REQUEST"
       | "NOT_ACCEPTABLE"
-      | "NOT_YOURSELF"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
-      | "SCOPE_NOT_ALLOWED"
       | "SERVICE_UNAVAILABLE"
-      | "TOO_MANY_ADDRESSES"
-      | "TOO_MANY_API_KEYS"
-      | "TOO_MANY_SIGN_INS"
-      | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
       | "URI_TOO_LONG"
-      | "USER_NOT_FOUND"
-      | "VALIDATION_FAILED"
-      | "WRONG_PASSWORD";
+      | "VALIDATION_FAILED";
   };
   getUser: {
     args: {
@@ -2742,39 +2545,22 @@ export interface Operations {
     };
     result: ManagedUser;
     code:
-      | "ACCOUNT_DISABLED"
-      | "ADDRESS_NOT_FOUND"
-      | "API_KEY_NOT_FOUND"
       | "DEADLINE_EXCEEDED"
-      | "DEMO_NOT_AVAILABLE"
-      | "EMAIL_TAKEN"
       | "EXPECTATION_FAILED"
-      | "EXPIRY_IN_THE_PAST"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
-      | "INVALID_CREDENTIALS"
-      | "INVALID_CURSOR"
-      | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_RESET_TOKEN"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
       | "NOT_ACCEPTABLE"
-      | "NOT_YOURSELF"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
-      | "SCOPE_NOT_ALLOWED"
       | "SERVICE_UNAVAILABLE"
-      | "TOO_MANY_ADDRESSES"
-      | "TOO_MANY_API_KEYS"
-      | "TOO_MANY_SIGN_INS"
-      | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
       | "URI_TOO_LONG"
       | "USER_NOT_FOUND"
-      | "VALIDATION_FAILED"
-      | "WRONG_PASSWORD";
+      | "VALIDATION_FAILED";
   };
   setUserRoles: {
     args: {
@@ -2783,42 +2569,25 @@ export interface Operations {
     };
     result: ManagedUser;
     code:
-      | "ACCOUNT_DISABLED"
-      | "ADDRESS_NOT_FOUND"
-      | "API_KEY_NOT_FOUND"
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
-      | "DEMO_NOT_AVAILABLE"
-      | "EMAIL_TAKEN"
       | "EXPECTATION_FAILED"
-      | "EXPIRY_IN_THE_PAST"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
-      | "INVALID_CREDENTIALS"
-      | "INVALID_CURSOR"
-      | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_RESET_TOKEN"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "NOT_YOURSELF"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
-      | "SCOPE_NOT_ALLOWED"
       | "SERVICE_UNAVAILABLE"
-      | "TOO_MANY_ADDRESSES"
-      | "TOO_MANY_API_KEYS"
-      | "TOO_MANY_SIGN_INS"
-      | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
       | "URI_TOO_LONG"
       | "USER_NOT_FOUND"
-      | "VALIDATION_FAILED"
-      | "WRONG_PASSWORD";
+      | "VALIDATION_FAILED";
   };
   disableUser: {
     args: {
@@ -2827,42 +2596,25 @@ export interface Operations {
     };
     result: ManagedUser;
     code:
-      | "ACCOUNT_DISABLED"
-      | "ADDRESS_NOT_FOUND"
-      | "API_KEY_NOT_FOUND"
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
-      | "DEMO_NOT_AVAILABLE"
-      | "EMAIL_TAKEN"
       | "EXPECTATION_FAILED"
-      | "EXPIRY_IN_THE_PAST"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
-      | "INVALID_CREDENTIALS"
-      | "INVALID_CURSOR"
-      | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_RESET_TOKEN"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
       | "NOT_YOURSELF"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
-      | "SCOPE_NOT_ALLOWED"
       | "SERVICE_UNAVAILABLE"
-      | "TOO_MANY_ADDRESSES"
-      | "TOO_MANY_API_KEYS"
-      | "TOO_MANY_SIGN_INS"
-      | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
       | "URI_TOO_LONG"
       | "USER_NOT_FOUND"
-      | "VALIDATION_FAILED"
-      | "WRONG_PASSWORD";
+      | "VALIDATION_FAILED";
   };
   enableUser: {
     args: {
@@ -2871,42 +2623,24 @@ export interface Operations {
     };
     result: ManagedUser;
     code:
-      | "ACCOUNT_DISABLED"
-      | "ADDRESS_NOT_FOUND"
-      | "API_KEY_NOT_FOUND"
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
-      | "DEMO_NOT_AVAILABLE"
-      | "EMAIL_TAKEN"
       | "EXPECTATION_FAILED"
-      | "EXPIRY_IN_THE_PAST"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
-      | "INVALID_CREDENTIALS"
-      | "INVALID_CURSOR"
-      | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_RESET_TOKEN"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
-      | "NOT_ACCEPTABLE"
-      | "NOT_YOURSELF"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
-      | "SCOPE_NOT_ALLOWED"
       | "SERVICE_UNAVAILABLE"
-      | "TOO_MANY_ADDRESSES"
-      | "TOO_MANY_API_KEYS"
-      | "TOO_MANY_SIGN_INS"
-      | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
       | "URI_TOO_LONG"
       | "USER_NOT_FOUND"
-      | "VALIDATION_FAILED"
-      | "WRONG_PASSWORD";
+      | "VALIDATION_FAILED";
   };
   getUserAudit: {
     args: {
@@ -2918,39 +2652,22 @@ export interface Operations {
     };
     result: UserAuditEntryPage;
     code:
-      | "ACCOUNT_DISABLED"
-      | "ADDRESS_NOT_FOUND"
-      | "API_KEY_NOT_FOUND"
       | "DEADLINE_EXCEEDED"
-      | "DEMO_NOT_AVAILABLE"
-      | "EMAIL_TAKEN"
       | "EXPECTATION_FAILED"
-      | "EXPIRY_IN_THE_PAST"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
-      | "INVALID_CREDENTIALS"
       | "INVALID_CURSOR"
-      | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_RESET_TOKEN"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
       | "NOT_ACCEPTABLE"
-      | "NOT_YOURSELF"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
-      | "SCOPE_NOT_ALLOWED"
       | "SERVICE_UNAVAILABLE"
-      | "TOO_MANY_ADDRESSES"
-      | "TOO_MANY_API_KEYS"
-      | "TOO_MANY_SIGN_INS"
-      | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
       | "URI_TOO_LONG"
-      | "USER_NOT_FOUND"
-      | "VALIDATION_FAILED"
-      | "WRONG_PASSWORD";
+      | "VALIDATION_FAILED";
   };
   rotateSigningKeys: {
     args: {
@@ -2958,41 +2675,22 @@ export interface Operations {
     };
     result: RotateSigningKeysAnswer;
     code:
-      | "ACCOUNT_DISABLED"
-      | "ADDRESS_NOT_FOUND"
-      | "API_KEY_NOT_FOUND"
       | "BODY_TOO_LARGE"
       | "DEADLINE_EXCEEDED"
-      | "DEMO_NOT_AVAILABLE"
-      | "EMAIL_TAKEN"
       | "EXPECTATION_FAILED"
-      | "EXPIRY_IN_THE_PAST"
       | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
-      | "INVALID_CREDENTIALS"
-      | "INVALID_CURSOR"
-      | "INVALID_REFRESH_TOKEN"
       | "INVALID_REQUEST_TIMEOUT"
-      | "INVALID_RESET_TOKEN"
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
-      | "NOT_YOURSELF"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
-      | "SCOPE_NOT_ALLOWED"
       | "SERVICE_UNAVAILABLE"
-      | "TOO_MANY_ADDRESSES"
-      | "TOO_MANY_API_KEYS"
-      | "TOO_MANY_SIGN_INS"
-      | "TOO_MANY_TRIES"
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
       | "URI_TOO_LONG"
-      | "USER_NOT_FOUND"
-      | "VALIDATION_FAILED"
-      | "WRONG_PASSWORD";
+      | "VALIDATION_FAILED";
   };
   getLiveness: {
     args: Record<never, never>;
@@ -3034,96 +2732,76 @@ export interface Operations {
     args: Record<never, never>;
     result: Record<string, unknown>;
     code:
-      | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
-      | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
-      | "URI_TOO_LONG"
-      | "VALIDATION_FAILED";
+      | "URI_TOO_LONG";
   };
   getAsyncApiDocument: {
     args: Record<never, never>;
     result: Record<string, unknown>;
     code:
-      | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
-      | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
-      | "URI_TOO_LONG"
-      | "VALIDATION_FAILED";
+      | "URI_TOO_LONG";
   };
   getDocsPage: {
     args: Record<never, never>;
     result: string;
     code:
-      | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
-      | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
-      | "URI_TOO_LONG"
-      | "VALIDATION_FAILED";
+      | "URI_TOO_LONG";
   };
   getDocsStyle: {
     args: Record<never, never>;
     result: string;
     code:
-      | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
-      | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
-      | "URI_TOO_LONG"
-      | "VALIDATION_FAILED";
+      | "URI_TOO_LONG";
   };
   getDocsScript: {
     args: Record<never, never>;
     result: string;
     code:
-      | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
-      | "FORBIDDEN"
       | "HEADERS_TOO_LARGE"
       | "INTERNAL"
       | "INVALID_REQUEST_TIMEOUT"
       | "MALFORMED_REQUEST"
-      | "NOT_ACCEPTABLE"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
-      | "URI_TOO_LONG"
-      | "VALIDATION_FAILED";
+      | "URI_TOO_LONG";
   };
   createCardToken: {
     args: {
@@ -4078,19 +3756,19 @@ export abstract class ShopApi {
   protected abstract stream(operation: Operation, args?: OperationArgs, options?: RequestOptions): AsyncGenerator<ServerEvent>;
 
   /** Opens an account and signs in.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EMAIL_TAKEN, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EMAIL_TAKEN, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   register(args: Operations["register"]["args"], options?: RequestOptions): Promise<Operations["register"]["result"]> {
     return this.send(operations.register, args, options) as never;
   }
 
   /** Signs in.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: ACCOUNT_DISABLED, BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   login(args: Operations["login"]["args"], options?: RequestOptions): Promise<Operations["login"]["result"]> {
     return this.send(operations.login, args, options) as never;
   }
 
   /** Changes a refresh token for new tokens.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   refreshTokens(
     args: Operations["refreshTokens"]["args"],
     options?: RequestOptions,
@@ -4099,13 +3777,13 @@ export abstract class ShopApi {
   }
 
   /** Ends the session of a refresh token.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   logout(args: Operations["logout"]["args"], options?: RequestOptions): Promise<Operations["logout"]["result"]> {
     return this.send(operations.logout, args, options) as never;
   }
 
   /** Mails a link to a new password, if there is such an account; the answer is the same if not.
-   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   forgotPassword(
     args: Operations["forgotPassword"]["args"],
     options?: RequestOptions,
@@ -4114,7 +3792,7 @@ export abstract class ShopApi {
   }
 
   /** Sets a new password by a mailed token, which works once, and ends all sessions.
-   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   resetPassword(
     args: Operations["resetPassword"]["args"],
     options?: RequestOptions,
@@ -4138,7 +3816,7 @@ export abstract class ShopApi {
   }
 
   /** Changes the caller's account.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED */
   updateProfile(
     args: Operations["updateProfile"]["args"],
     options?: RequestOptions,
@@ -4162,19 +3840,19 @@ export abstract class ShopApi {
   }
 
   /** Adds an address.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED */
   addAddress(args: Operations["addAddress"]["args"], options?: RequestOptions): Promise<Operations["addAddress"]["result"]> {
     return this.send(operations.addAddress, args, options) as never;
   }
 
   /** Replaces an address.
-   * Problems: ADDRESS_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: ADDRESS_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   setAddress(args: Operations["setAddress"]["args"], options?: RequestOptions): Promise<Operations["setAddress"]["result"]> {
     return this.send(operations.setAddress, args, options) as never;
   }
 
   /** Removes an address.
-   * Problems: ADDRESS_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: ADDRESS_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   removeAddress(
     args: Operations["removeAddress"]["args"],
     options?: RequestOptions,
@@ -4201,7 +3879,7 @@ export abstract class ShopApi {
   }
 
   /** Says which messages the caller wants.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   setNotificationPreferences(
     args: Operations["setNotificationPreferences"]["args"],
     options?: RequestOptions,
@@ -4210,7 +3888,7 @@ export abstract class ShopApi {
   }
 
   /** Changes the caller's password and ends all other sessions.
-   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+   * Problems: ACCOUNT_DISABLED, BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
   changePassword(
     args: Operations["changePassword"]["args"],
     options?: RequestOptions,
@@ -4219,13 +3897,13 @@ export abstract class ShopApi {
   }
 
   /** The caller's API keys, by their prefix.
-   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listApiKeys(args?: Operations["listApiKeys"]["args"], options?: RequestOptions): Promise<Operations["listApiKeys"]["result"]> {
     return this.send(operations.listApiKeys, args, options) as never;
   }
 
   /** Makes an API key for a partner system. The key is shown this once.
-   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+   * Problems: ACCOUNT_DISABLED, BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_API_KEYS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED */
   createApiKey(
     args: Operations["createApiKey"]["args"],
     options?: RequestOptions,
@@ -4234,7 +3912,7 @@ export abstract class ShopApi {
   }
 
   /** Ends an API key.
-   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+   * Problems: API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   revokeApiKey(
     args: Operations["revokeApiKey"]["args"],
     options?: RequestOptions,
@@ -4252,7 +3930,7 @@ export abstract class ShopApi {
   }
 
   /** Adds a product.
-   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MIXED_CURRENCIES, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MIXED_CURRENCIES, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   createProduct(
     args: Operations["createProduct"]["args"],
     options?: RequestOptions,
@@ -4267,7 +3945,7 @@ export abstract class ShopApi {
   }
 
   /** Changes a product.
-   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, MIXED_CURRENCIES, NOT_ACCEPTABLE, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED, VERSION_CONFLICT */
+   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, MIXED_CURRENCIES, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED, VERSION_CONFLICT */
   updateProduct(
     args: Operations["updateProduct"]["args"],
     options?: RequestOptions,
@@ -4276,7 +3954,7 @@ export abstract class ShopApi {
   }
 
   /** Archives a product.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   archiveProduct(
     args: Operations["archiveProduct"]["args"],
     options?: RequestOptions,
@@ -4309,7 +3987,7 @@ export abstract class ShopApi {
   }
 
   /** Sets what a stock-take has counted.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, STOCK_BELOW_RESERVED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, STOCK_BELOW_RESERVED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   setStock(args: Operations["setStock"]["args"], options?: RequestOptions): Promise<Operations["setStock"]["result"]> {
     return this.send(operations.setStock, args, options) as never;
   }
@@ -4321,25 +3999,25 @@ export abstract class ShopApi {
   }
 
   /** Empties the cart; what is saved for later stays.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   clearCart(args?: Operations["clearCart"]["args"], options?: RequestOptions): Promise<Operations["clearCart"]["result"]> {
     return this.send(operations.clearCart, args, options) as never;
   }
 
   /** Adds to the cart; with an Idempotency-Key once. A guest's first write answers the cart's token.
-   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_SELLABLE, QUANTITY_LIMIT, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, SOLD_OUT, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_SELLABLE, QUANTITY_LIMIT, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, SOLD_OUT, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   addCartItem(args: Operations["addCartItem"]["args"], options?: RequestOptions): Promise<Operations["addCartItem"]["result"]> {
     return this.send(operations.addCartItem, args, options) as never;
   }
 
   /** Puts a quantity of a SKU into the cart; a guest's first write answers the cart's token.
-   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_SELLABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_SELLABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   setCartItem(args: Operations["setCartItem"]["args"], options?: RequestOptions): Promise<Operations["setCartItem"]["result"]> {
     return this.send(operations.setCartItem, args, options) as never;
   }
 
   /** Takes a SKU out of the cart.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   removeCartItem(
     args: Operations["removeCartItem"]["args"],
     options?: RequestOptions,
@@ -4348,7 +4026,7 @@ export abstract class ShopApi {
   }
 
   /** Takes a SKU out of the cart and keeps it for later.
-   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   saveCartItem(
     args: Operations["saveCartItem"]["args"],
     options?: RequestOptions,
@@ -4357,7 +4035,7 @@ export abstract class ShopApi {
   }
 
   /** Puts what was kept for later back into the cart.
-   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   restoreSavedItem(
     args: Operations["restoreSavedItem"]["args"],
     options?: RequestOptions,
@@ -4366,7 +4044,7 @@ export abstract class ShopApi {
   }
 
   /** Forgets what was kept for later.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   removeSavedItem(
     args: Operations["removeSavedItem"]["args"],
     options?: RequestOptions,
@@ -4375,19 +4053,19 @@ export abstract class ShopApi {
   }
 
   /** What the caller's cart costs in a country; an order that names the quote has its prices until it expires.
-   * Problems: BODY_TOO_LARGE, CART_ALREADY_ORDERED, CART_EMPTY, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_SELLABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_ALREADY_ORDERED, CART_EMPTY, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_SELLABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   quoteCart(args: Operations["quoteCart"]["args"], options?: RequestOptions): Promise<Operations["quoteCart"]["result"]> {
     return this.send(operations.quoteCart, args, options) as never;
   }
 
   /** Moves a guest's cart into the caller's.
-   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   mergeCart(args: Operations["mergeCart"]["args"], options?: RequestOptions): Promise<Operations["mergeCart"]["result"]> {
     return this.send(operations.mergeCart, args, options) as never;
   }
 
   /** Places the caller's cart as an order. The same Idempotency-Key and body answer the same order.
-   * Problems: BODY_TOO_LARGE, CART_ALREADY_ORDERED, CART_EMPTY, CART_ORDERED_MEANWHILE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_SELLABLE, QUOTE_CHANGED, QUOTE_COUNTRY_DIFFERS, QUOTE_EXPIRED, QUOTE_NOT_FOUND, QUOTE_USED, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOTAL_CHANGED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_ALREADY_ORDERED, CART_EMPTY, CART_ORDERED_MEANWHILE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_SELLABLE, QUOTE_CHANGED, QUOTE_COUNTRY_DIFFERS, QUOTE_EXPIRED, QUOTE_NOT_FOUND, QUOTE_USED, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOTAL_CHANGED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   placeOrder(args: Operations["placeOrder"]["args"], options?: RequestOptions): Promise<Operations["placeOrder"]["result"]> {
     return this.send(operations.placeOrder, args, options) as never;
   }
@@ -4405,7 +4083,7 @@ export abstract class ShopApi {
   }
 
   /** The steps of an order as they happen, to its owner and to staff; ends when the order is settled.
-   * Problems: CART_ALREADY_ORDERED, CART_EMPTY, CART_ORDERED_MEANWHILE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CURSOR, INVALID_LAST_EVENT_ID, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_CANCELLABLE, NOT_RETURNABLE, NOT_SELLABLE, ORDER_NOT_FOUND, QUOTE_CHANGED, QUOTE_COUNTRY_DIFFERS, QUOTE_EXPIRED, QUOTE_NOT_FOUND, QUOTE_USED, RATE_LIMITED, REQUEST_TIMEOUT, RETURN_CLOSED, RETURN_NOT_FOUND, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, TOO_MANY_STREAMS, TOTAL_CHANGED, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_LAST_EVENT_ID, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, ORDER_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOO_MANY_STREAMS, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   followOrder(
     args: Operations["followOrder"]["args"],
     options?: RequestOptions,
@@ -4414,7 +4092,7 @@ export abstract class ShopApi {
   }
 
   /** Asks for the cancellation of an order.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_CANCELLABLE, ORDER_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_CANCELLABLE, ORDER_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   cancelOrder(args: Operations["cancelOrder"]["args"], options?: RequestOptions): Promise<Operations["cancelOrder"]["result"]> {
     return this.send(operations.cancelOrder, args, options) as never;
   }
@@ -4432,7 +4110,7 @@ export abstract class ShopApi {
   }
 
   /** Announces that something of a shipped order will be sent back.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_RETURNABLE, ORDER_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_RETURNABLE, ORDER_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   requestReturn(
     args: Operations["requestReturn"]["args"],
     options?: RequestOptions,
@@ -4456,7 +4134,7 @@ export abstract class ShopApi {
   }
 
   /** Records that the carrier has taken the parcel.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, ILLEGAL_TRANSITION, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, ILLEGAL_TRANSITION, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   dispatchShipment(
     args: Operations["dispatchShipment"]["args"],
     options?: RequestOptions,
@@ -4465,7 +4143,7 @@ export abstract class ShopApi {
   }
 
   /** Records that the parcel has arrived.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, ILLEGAL_TRANSITION, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, ILLEGAL_TRANSITION, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SHIPMENT_NOT_FOUND, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   deliverShipment(
     args: Operations["deliverShipment"]["args"],
     options?: RequestOptions,
@@ -4474,13 +4152,13 @@ export abstract class ShopApi {
   }
 
   /** Pays back an amount, or all that is left of an order's payment.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, RATE_LIMITED, REFUND_TOO_LARGE, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, RATE_LIMITED, REFUND_TOO_LARGE, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   refundOrder(args: Operations["refundOrder"]["args"], options?: RequestOptions): Promise<Operations["refundOrder"]["result"]> {
     return this.send(operations.refundOrder, args, options) as never;
   }
 
   /** Records what has arrived of a return, and what goes back on the shelf.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, RETURN_CLOSED, RETURN_NOT_FOUND, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, RETURN_CLOSED, RETURN_NOT_FOUND, RETURN_TOO_LARGE, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   receiveReturn(
     args: Operations["receiveReturn"]["args"],
     options?: RequestOptions,
@@ -4489,7 +4167,7 @@ export abstract class ShopApi {
   }
 
   /** Refuses a return that was requested.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, RETURN_CLOSED, RETURN_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, RETURN_CLOSED, RETURN_NOT_FOUND, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   rejectReturn(
     args: Operations["rejectReturn"]["args"],
     options?: RequestOptions,
@@ -4507,7 +4185,7 @@ export abstract class ShopApi {
   }
 
   /** Refunds that the payment provider has refused, oldest first, with what was done about them.
-   * Problems: CARD_NOT_SUPPORTED, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CARD, INVALID_REQUEST_TIMEOUT, INVALID_SIGNATURE, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_CAPTURED_YET, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, PROVIDER_NOT_FOUND, RATE_LIMITED, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REFUND_TOO_LARGE, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listRefusedRefunds(
     args?: Operations["listRefusedRefunds"]["args"],
     options?: RequestOptions,
@@ -4516,13 +4194,13 @@ export abstract class ShopApi {
   }
 
   /** Asks the payment provider once more for a refund that it has refused.
-   * Problems: BODY_TOO_LARGE, CARD_NOT_SUPPORTED, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CARD, INVALID_REQUEST_TIMEOUT, INVALID_SIGNATURE, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_CAPTURED_YET, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, PROVIDER_NOT_FOUND, RATE_LIMITED, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REFUND_TOO_LARGE, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   retryRefund(args: Operations["retryRefund"]["args"], options?: RequestOptions): Promise<Operations["retryRefund"]["result"]> {
     return this.send(operations.retryRefund, args, options) as never;
   }
 
   /** Records that a refused refund was paid back by other means.
-   * Problems: BODY_TOO_LARGE, CARD_NOT_SUPPORTED, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CARD, INVALID_REQUEST_TIMEOUT, INVALID_SIGNATURE, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_CAPTURED_YET, NOT_REFUNDABLE, PAYMENT_NOT_FOUND, PROVIDER_NOT_FOUND, RATE_LIMITED, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REFUND_TOO_LARGE, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REFUND_NOT_FOUND, REFUND_NOT_REFUSED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   settleRefund(
     args: Operations["settleRefund"]["args"],
     options?: RequestOptions,
@@ -4564,7 +4242,7 @@ export abstract class ShopApi {
   }
 
   /** Hands all dead letters of a group to their handlers again; a repeat goes on where time has run out.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   replayDeadLetterGroup(
     args: Operations["replayDeadLetterGroup"]["args"],
     options?: RequestOptions,
@@ -4582,7 +4260,7 @@ export abstract class ShopApi {
   }
 
   /** Replaces a dead letter's payload by one that its event allows, and replays it.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   editDeadLetter(
     args: Operations["editDeadLetter"]["args"],
     options?: RequestOptions,
@@ -4591,7 +4269,7 @@ export abstract class ShopApi {
   }
 
   /** Decides that an event shall have no effect in its service.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   discardDeadLetter(
     args: Operations["discardDeadLetter"]["args"],
     options?: RequestOptions,
@@ -4600,7 +4278,7 @@ export abstract class ShopApi {
   }
 
   /** Hands a dead letter to its handler again.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEAD_LETTER_NOT_FOUND, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   replayDeadLetter(
     args: Operations["replayDeadLetter"]["args"],
     options?: RequestOptions,
@@ -4609,19 +4287,19 @@ export abstract class ShopApi {
   }
 
   /** Users, newest first; by the beginning of their e-mail address, by role, or the disabled ones.
-   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   listUsers(args?: Operations["listUsers"]["args"], options?: RequestOptions): Promise<Operations["listUsers"]["result"]> {
     return this.send(operations.listUsers, args, options) as never;
   }
 
   /** A user.
-   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED */
   getUser(args: Operations["getUser"]["args"], options?: RequestOptions): Promise<Operations["getUser"]["result"]> {
     return this.send(operations.getUser, args, options) as never;
   }
 
   /** Sets a user's roles; access tokens with the old ones end.
-   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED */
   setUserRoles(
     args: Operations["setUserRoles"]["args"],
     options?: RequestOptions,
@@ -4630,19 +4308,19 @@ export abstract class ShopApi {
   }
 
   /** Ends a user's sessions and lets nobody sign in to the account.
-   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED */
   disableUser(args: Operations["disableUser"]["args"], options?: RequestOptions): Promise<Operations["disableUser"]["result"]> {
     return this.send(operations.disableUser, args, options) as never;
   }
 
   /** Opens a disabled account again.
-   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED */
   enableUser(args: Operations["enableUser"]["args"], options?: RequestOptions): Promise<Operations["enableUser"]["result"]> {
     return this.send(operations.enableUser, args, options) as never;
   }
 
   /** What administrators have done to a user, newest first.
-   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getUserAudit(
     args: Operations["getUserAudit"]["args"],
     options?: RequestOptions,
@@ -4651,7 +4329,7 @@ export abstract class ShopApi {
   }
 
   /** Publishes a new signing key; where the present ones are compromised, everything that they have signed ends.
-   * Problems: ACCOUNT_DISABLED, ADDRESS_NOT_FOUND, API_KEY_NOT_FOUND, BODY_TOO_LARGE, DEADLINE_EXCEEDED, DEMO_NOT_AVAILABLE, EMAIL_TAKEN, EXPECTATION_FAILED, EXPIRY_IN_THE_PAST, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CREDENTIALS, INVALID_CURSOR, INVALID_REFRESH_TOKEN, INVALID_REQUEST_TIMEOUT, INVALID_RESET_TOKEN, MALFORMED_JSON, MALFORMED_REQUEST, NOT_ACCEPTABLE, NOT_YOURSELF, RATE_LIMITED, REQUEST_TIMEOUT, SCOPE_NOT_ALLOWED, SERVICE_UNAVAILABLE, TOO_MANY_ADDRESSES, TOO_MANY_API_KEYS, TOO_MANY_SIGN_INS, TOO_MANY_TRIES, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, USER_NOT_FOUND, VALIDATION_FAILED, WRONG_PASSWORD */
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   rotateSigningKeys(
     args?: Operations["rotateSigningKeys"]["args"],
     options?: RequestOptions,
@@ -4675,7 +4353,7 @@ export abstract class ShopApi {
   }
 
   /** This document: every operation of the API (OpenAPI 3.1).
-   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: EXPECTATION_FAILED, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG */
   getOpenApiDocument(
     args?: Operations["getOpenApiDocument"]["args"],
     options?: RequestOptions,
@@ -4684,7 +4362,7 @@ export abstract class ShopApi {
   }
 
   /** The durable events that the services send each other (AsyncAPI 3.0).
-   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: EXPECTATION_FAILED, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG */
   getAsyncApiDocument(
     args?: Operations["getAsyncApiDocument"]["args"],
     options?: RequestOptions,
@@ -4693,13 +4371,13 @@ export abstract class ShopApi {
   }
 
   /** The API as a page to read and to try.
-   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: EXPECTATION_FAILED, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG */
   getDocsPage(args?: Operations["getDocsPage"]["args"], options?: RequestOptions): Promise<Operations["getDocsPage"]["result"]> {
     return this.send(operations.getDocsPage, args, options) as never;
   }
 
   /** The style of the page.
-   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: EXPECTATION_FAILED, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG */
   getDocsStyle(
     args?: Operations["getDocsStyle"]["args"],
     options?: RequestOptions,
@@ -4708,7 +4386,7 @@ export abstract class ShopApi {
   }
 
   /** The script of the page.
-   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: EXPECTATION_FAILED, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG */
   getDocsScript(
     args?: Operations["getDocsScript"]["args"],
     options?: RequestOptions,

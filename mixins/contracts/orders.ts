@@ -257,6 +257,7 @@ export const orders = contract({
     },
     quote: { CART_EMPTY: 409, CART_ALREADY_ORDERED: 409, NOT_SELLABLE: 409 },
     get: { ORDER_NOT_FOUND: 404 },
+    progress: { ORDER_NOT_FOUND: 404 },
     list: { INVALID_CURSOR: 400 },
     listAll: { INVALID_CURSOR: 400 },
     listStuck: { INVALID_CURSOR: 400 },

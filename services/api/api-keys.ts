@@ -53,7 +53,7 @@ export class ApiKeys {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.noteUses(), NOTE_EVERY_MS);
+    this.#timer = setInterval(() => void this.noteUses(), NOTE_EVERY_MS).unref();
   }
 
   async stop(): Promise<void> {

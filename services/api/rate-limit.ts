@@ -103,7 +103,7 @@ export class RateLimiter {
     this.#options = options;
     this.#sweptAt = options.clock.now();
     if (options.shared === undefined) return;
-    this.#timer = setInterval(() => void this.#tell(), TELL_EVERY_MS);
+    this.#timer = setInterval(() => void this.#tell(), TELL_EVERY_MS).unref();
     this.#timer.unref();
   }
 

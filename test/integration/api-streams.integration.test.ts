@@ -41,14 +41,16 @@ const progress = ({ params }: Context<ProgressParams>) => {
 };
 
 const publicJwk = { ...(await exportJWK(keys.publicKey)), kid: "key-1", alg: "EdDSA", use: "sig" };
+const answers: Record<string, unknown> = {
+  "orders.progress": progress,
+  "users.jwks": () => ({ keys: [publicJwk] }),
+  "users.revocations": () => ({ items: [], nextCursor: null, asOf: new Date(NOW).toISOString(), kids: ["key-1"] }),
+};
 const fakes = Object.values(contracts).map((contract) => ({
   name: contract.name,
   version: contract.version,
   actions: Object.fromEntries(
-    Object.keys(actionsOf(contract)).map((action) => [
-      action,
-      contract.name === "orders" && action === "progress" ? progress : () => ({ keys: [publicJwk] }),
-    ]),
+    Object.keys(actionsOf(contract)).map((action) => [action, answers[`${contract.name}.${action}`] ?? (() => null)]),
   ),
 }));
 

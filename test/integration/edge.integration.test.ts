@@ -153,7 +153,7 @@ describe("what the gateway keeps of the catalogue", () => {
     shop.answers.set("v1.products.get", () => product(1));
     const first = await get(shop, "/products/p-1");
     expect(first.headers["cache-control"]).toMatch(/^public, max-age=\d+, stale-while-revalidate=\d+/);
-    expect(first.headers.vary).toBe("Origin, Accept-Encoding, Authorization");
+    expect(first.headers.vary).toBe("Origin, Accept-Encoding, Authorization, X-API-Key");
     expect(first.headers.age).toBeUndefined();
     const tag = first.headers.etag as string;
     for (const known of [tag, `"x", ${tag}`, tag.slice(2), "*"]) {

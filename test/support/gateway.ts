@@ -10,13 +10,19 @@ type Answer = (params: Record<string, unknown>) => unknown;
 const keys = await generateKeyPair("EdDSA", { extractable: true });
 const publicJwk = { ...(await exportJWK(keys.publicKey)), kid: "key-1", alg: "EdDSA", use: "sig" };
 
+/** What a gateway asks users by itself. */
+const ofUsers = {
+  "v1.users.jwks": { keys: [publicJwk] },
+  "v1.users.revocations": { items: [], nextCursor: null, asOf: "2026-01-01T00:00:00.000Z", kids: [publicJwk.kid] },
+};
+
 /** A gateway, and a mesh behind it that answers what a test says. */
 export interface Gateway {
   broker: ServiceBroker;
   address: string;
   /** By action, such as `v1.products.get`. */
   answers: Map<string, Answer>;
-  /** The actions that were called, without those for keys. */
+  /** The actions that were called, without those of the gateway by itself. */
   calls: { action: string; params: Record<string, unknown> }[];
 }
 
@@ -30,7 +36,8 @@ export const openGateway = async (env: Record<string, string>, clock: Clock): Pr
   for (const contract of Object.values(contracts)) {
     const { name, version } = contract;
     const handler = (action: string) => (ctx: Context<Record<string, unknown>>) => {
-      if (action === "v1.users.jwks") return { keys: [publicJwk] };
+      const known = ofUsers[action as keyof typeof ofUsers];
+      if (known !== undefined) return known;
       calls.push({ action, params: ctx.params });
       const answer = answers.get(action);
       if (answer === undefined) throw new Error(`nobody expected ${action}`);
