@@ -2,6 +2,11 @@
 import type { RequestOptions } from "./client.ts";
 import type { ServerEvent } from "./server-events.ts";
 
+export type AddCartItemRequest = {
+  sku: string;
+  quantity: number;
+};
+
 /** `country` is an ISO 3166-1 alpha-2 code */
 export type Address = {
   name: string;
@@ -48,6 +53,7 @@ export type Card = {
 /** Priced anew with each answer */
 export type Cart = {
   lines: CartLine[];
+  saved: CartLine[];
   totals: Totals;
 };
 
@@ -60,6 +66,10 @@ export type CartLine = {
   unitPrice: Money;
   total: Money;
   available: boolean | null;
+  unavailable?: "UNKNOWN" | "NOT_FOR_SALE" | "SOLD_OUT" | "TOO_FEW";
+  availableQuantity?: number;
+  priceWhenAdded?: Money;
+  priceChanged?: "raised" | "lowered";
 };
 
 /** A tree of any depth */
@@ -258,6 +268,7 @@ export type NewProduct = {
   variants: Variant[];
   images?: string[];
   status?: ProductStatus;
+  taxClass?: string;
 };
 
 export type NewToken = {
@@ -310,6 +321,8 @@ export type OrderLine = {
   quantity: number;
   unitPrice: Money;
   total: Money;
+  tax?: Money;
+  taxRate?: number;
 };
 
 export type OrderPage = {
@@ -357,6 +370,7 @@ export type PlaceOrderRequest = {
   paymentToken: string;
   shippingAddress: Address;
   expectedTotal?: Money;
+  quoteId?: string;
 };
 
 /** Confirmations and receipts are owed by law and cannot be switched off */
@@ -401,6 +415,7 @@ export type Product = {
   variants: Variant[];
   images: string[];
   status: ProductStatus;
+  taxClass?: string;
   version: number;
   createdAt: string;
   updatedAt: string;
@@ -415,6 +430,7 @@ export type ProductChange = {
   variants?: Variant[];
   images?: string[];
   status?: ProductStatus;
+  taxClass?: string;
 };
 
 /** A part that could not be had is null, and named in `degraded` */
@@ -431,6 +447,18 @@ export type ProductDetail = {
 };
 
 export type ProductStatus = "draft" | "published" | "archived";
+
+export type Quote = {
+  id: string;
+  country: string;
+  lines: OrderLine[];
+  totals: Totals;
+  expiresAt: string;
+};
+
+export type QuoteCartRequest = {
+  country: string;
+};
 
 export type Ready = {
   status: "ok" | "degraded" | "unavailable";
@@ -708,6 +736,13 @@ export type StuckOrderPage = {
   nextCursor: string | null;
 };
 
+export type TaxShare = {
+  class: string;
+  rate: number;
+  base: Money;
+  amount: Money;
+};
+
 export type Token = {
   token: string;
   card: Card;
@@ -728,6 +763,8 @@ export type Totals = {
   shipping: Money;
   tax: Money;
   total: Money;
+  taxes?: TaxShare[];
+  taxIncluded?: boolean;
 };
 
 export type UpdateProfileRequest = {
@@ -1534,6 +1571,38 @@ export interface Operations {
       | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
+  addCartItem: {
+    args: {
+      body: AddCartItemRequest;
+      /** Made where it is absent: give one to make a request again that an earlier process has begun. */
+      idempotencyKey?: string;
+    };
+    result: Cart;
+    code:
+      | "BODY_TOO_LARGE"
+      | "CART_FULL"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "IDEMPOTENCY_KEY_REUSED"
+      | "INTERNAL"
+      | "INVALID_CART_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_SELLABLE"
+      | "QUANTITY_LIMIT"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "SKU_NOT_FOUND"
+      | "SOLD_OUT"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
   setCartItem: {
     args: {
       sku: string;
@@ -1588,6 +1657,109 @@ export interface Operations {
       | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
+  saveCartItem: {
+    args: {
+      sku: string;
+    };
+    result: Cart;
+    code:
+      | "BODY_TOO_LARGE"
+      | "CART_FULL"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CART_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  restoreSavedItem: {
+    args: {
+      sku: string;
+    };
+    result: Cart;
+    code:
+      | "BODY_TOO_LARGE"
+      | "CART_FULL"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CART_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  removeSavedItem: {
+    args: {
+      sku: string;
+    };
+    result: Cart;
+    code:
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CART_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  quoteCart: {
+    args: {
+      body: QuoteCartRequest;
+    };
+    result: Quote;
+    code:
+      | "BODY_TOO_LARGE"
+      | "CART_ALREADY_ORDERED"
+      | "CART_EMPTY"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_SELLABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
   mergeCart: {
     args: {
       body: MergeCartRequest;
@@ -1621,7 +1793,9 @@ export interface Operations {
     result: PlaceOrderAnswer;
     code:
       | "BODY_TOO_LARGE"
+      | "CART_ALREADY_ORDERED"
       | "CART_EMPTY"
+      | "CART_ORDERED_MEANWHILE"
       | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
       | "FORBIDDEN"
@@ -1633,6 +1807,11 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "NOT_SELLABLE"
+      | "QUOTE_CHANGED"
+      | "QUOTE_COUNTRY_DIFFERS"
+      | "QUOTE_EXPIRED"
+      | "QUOTE_NOT_FOUND"
+      | "QUOTE_USED"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -3021,6 +3200,16 @@ export const operations = {
     idempotent: true,
     streams: false,
   },
+  addCartItem: {
+    id: "addCartItem",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/cart/items",
+    query: [],
+    idempotencyKey: true,
+    idempotent: true,
+    streams: false,
+  },
   setCartItem: {
     id: "setCartItem",
     server: "shop",
@@ -3039,6 +3228,46 @@ export const operations = {
     query: [],
     idempotencyKey: false,
     idempotent: true,
+    streams: false,
+  },
+  saveCartItem: {
+    id: "saveCartItem",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/cart/items/{sku}/save",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  restoreSavedItem: {
+    id: "restoreSavedItem",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/cart/saved/{sku}/restore",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  removeSavedItem: {
+    id: "removeSavedItem",
+    server: "shop",
+    method: "DELETE",
+    path: "/api/v1/cart/saved/{sku}",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  quoteCart: {
+    id: "quoteCart",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/cart/quote",
+    query: [],
+    idempotencyKey: false,
+    idempotent: false,
     streams: false,
   },
   mergeCart: {
@@ -3771,10 +4000,16 @@ export abstract class ShopApi {
     return this.send(operations.getCart, args, options) as never;
   }
 
-  /** Empties the cart.
+  /** Empties the cart; what is saved for later stays.
    * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   clearCart(args?: Operations["clearCart"]["args"], options?: RequestOptions): Promise<Operations["clearCart"]["result"]> {
     return this.send(operations.clearCart, args, options) as never;
+  }
+
+  /** Adds to the cart; with an Idempotency-Key once. A guest's first write answers the cart's token.
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_SELLABLE, QUANTITY_LIMIT, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, SOLD_OUT, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  addCartItem(args: Operations["addCartItem"]["args"], options?: RequestOptions): Promise<Operations["addCartItem"]["result"]> {
+    return this.send(operations.addCartItem, args, options) as never;
   }
 
   /** Puts a quantity of a SKU into the cart; a guest's first write answers the cart's token.
@@ -3792,6 +4027,39 @@ export abstract class ShopApi {
     return this.send(operations.removeCartItem, args, options) as never;
   }
 
+  /** Takes a SKU out of the cart and keeps it for later.
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  saveCartItem(
+    args: Operations["saveCartItem"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["saveCartItem"]["result"]> {
+    return this.send(operations.saveCartItem, args, options) as never;
+  }
+
+  /** Puts what was kept for later back into the cart.
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  restoreSavedItem(
+    args: Operations["restoreSavedItem"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["restoreSavedItem"]["result"]> {
+    return this.send(operations.restoreSavedItem, args, options) as never;
+  }
+
+  /** Forgets what was kept for later.
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  removeSavedItem(
+    args: Operations["removeSavedItem"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["removeSavedItem"]["result"]> {
+    return this.send(operations.removeSavedItem, args, options) as never;
+  }
+
+  /** What the caller's cart costs in a country; an order that names the quote has its prices until it expires.
+   * Problems: BODY_TOO_LARGE, CART_ALREADY_ORDERED, CART_EMPTY, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_SELLABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  quoteCart(args: Operations["quoteCart"]["args"], options?: RequestOptions): Promise<Operations["quoteCart"]["result"]> {
+    return this.send(operations.quoteCart, args, options) as never;
+  }
+
   /** Moves a guest's cart into the caller's.
    * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   mergeCart(args: Operations["mergeCart"]["args"], options?: RequestOptions): Promise<Operations["mergeCart"]["result"]> {
@@ -3799,7 +4067,7 @@ export abstract class ShopApi {
   }
 
   /** Places the caller's cart as an order. The same Idempotency-Key and body answer the same order.
-   * Problems: BODY_TOO_LARGE, CART_EMPTY, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_SELLABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOTAL_CHANGED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_ALREADY_ORDERED, CART_EMPTY, CART_ORDERED_MEANWHILE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_SELLABLE, QUOTE_CHANGED, QUOTE_COUNTRY_DIFFERS, QUOTE_EXPIRED, QUOTE_NOT_FOUND, QUOTE_USED, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOTAL_CHANGED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   placeOrder(args: Operations["placeOrder"]["args"], options?: RequestOptions): Promise<Operations["placeOrder"]["result"]> {
     return this.send(operations.placeOrder, args, options) as never;
   }

@@ -26,6 +26,7 @@ export const orderRoutes = [
       paymentToken: newOrder.paymentToken,
       shippingAddress: newOrder.shippingAddress,
       expectedTotal: newOrder.expectedTotal,
+      quoteId: newOrder.quoteId,
     }),
     action: "v1.orders.create",
     params: ({ caller: { userId, email, name }, idempotencyKey, body }) => ({
