@@ -69,6 +69,9 @@ const nothing: SqliteStatement = {
 /** Enough for every query shape of a service; a shape with a varying number of placeholders could otherwise grow the cache without end. */
 const MAX_CACHED_STATEMENTS = 300;
 
+/** For another connection's lock. Writers are one; `verify`, backups and a recovery come beside it. */
+const BUSY_TIMEOUT_MS = 5_000;
+
 /** Node's SQLite in the shape that Kysely's SqliteDialect asks for. Statements are prepared once. */
 export class SqliteConnection implements SqliteDatabase {
   readonly #db: DatabaseSync;
@@ -78,14 +81,12 @@ export class SqliteConnection implements SqliteDatabase {
   constructor(path: string | URL, { readOnly = false } = {}) {
     // A deferred transaction that reads and then writes fails at once with SQLITE_BUSY when another process writes between.
     this.#begin = readOnly ? "begin" : "begin immediate";
-    this.#db = new DatabaseSync(path, { readOnly });
-    if (readOnly) {
-      this.#db.exec("pragma busy_timeout = 5000");
-      return;
-    }
+    // From the first statement on: after a kill -9, whoever opens the file first recovers it, and a reader may be that one.
+    this.#db = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT_MS });
+    if (readOnly) return;
     // FULL: a commit that was answered survives a power cut. WAL: `verify` and backups can read while the shop runs.
     this.#db.exec(
-      "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma busy_timeout = 5000; pragma cache_size = -4000",
+      "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma cache_size = -4000",
     );
   }
 
