@@ -47,7 +47,7 @@ const startingPrice = (variants: readonly Variant[], currency: string): Money =>
 const MAX_SLUG_LENGTH = 100;
 
 /** "Tollgate Café Lock" becomes "tollgate-cafe-lock". A name in another script leaves nothing for a slug: then the id says it. */
-const slugOf = (name: string, id: string): string => {
+export const slugOf = (name: string, id: string, kind = "product"): string => {
   const slug = name
     .normalize("NFD")
     .replace(/[\u0300-\u036f'’]/g, "")
@@ -55,7 +55,7 @@ const slugOf = (name: string, id: string): string => {
     .replace(/[^a-z0-9]+/g, "-")
     .slice(0, MAX_SLUG_LENGTH)
     .replace(/^-+|-+$/g, "");
-  return slug === "" ? distinctSlug("product", id) : slug;
+  return slug === "" ? distinctSlug(kind, id) : slug;
 };
 
 /** The slug of a product whose name another one has too. The end of an id is random. */

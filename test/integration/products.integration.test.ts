@@ -12,7 +12,7 @@ import { CategoryTree } from "../../services/products/category.ts";
 import { demoCategories, demoProducts } from "../../services/products/demo/index.ts";
 import { seedDemo } from "../../services/products/demo.operations.ts";
 import type { ProductDocument } from "../../services/products/product.document.ts";
-import { eventOf } from "../../services/products/product.operations.ts";
+import { writeOf } from "../../services/products/product.operations.ts";
 import { findProduct, setProduct } from "../../services/products/product.repository.ts";
 import { changedProduct } from "../../services/products/product.ts";
 import { productsConfig } from "../../services/products/products.config.ts";
@@ -183,7 +183,7 @@ for (const { store, servers, settings } of documentStores) {
         );
         expect(outcomes.filter((outcome) => outcome === "no refusal")).toHaveLength(1);
         expect(outcomes.filter((outcome) => outcome !== "no refusal")).toEqual(
-          Array(9).fill({ type: "VERSION_CONFLICT", code: 409 }),
+          Array(9).fill({ type: "VERSION_CONFLICT", code: 412 }),
         );
         expect((await get(id)).version).toBe(2);
       });
@@ -423,7 +423,7 @@ describeWith(["mongo", "nats"], "Brokers with one catalogue", () => {
     const before = (await findProduct(documents, id)) as Product;
     const change = { status: "draft", name: "Flash" } as const;
     const after = changedProduct(before, change, { at: new Date().toISOString(), currency: "EUR" });
-    await setProduct(documents, after, before.version, eventOf(before, after));
+    await setProduct(documents, writeOf(before, after, {}), before.version);
     await eventually(async () => expect(await shownBy(looking, id)).toEqual([0, "Flash"]), { withinMs: 20_000 });
     expect(await shownBy(listening, id)).toEqual([1, "Torch"]);
   });
