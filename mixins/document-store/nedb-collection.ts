@@ -81,8 +81,9 @@ export class NedbCollection<D extends Identified> implements Collection<D> {
     });
   }
 
+  /** Without indexes: `ensureIndexes` makes them. */
   async open(): Promise<void> {
-    const { file, indexes, log } = this.#options;
+    const { file, log } = this.#options;
     const tornBytes = existsSync(file) ? await cutTornLine(file) : 0;
     if (tornBytes > 0) log.warn("Cut off an unfinished write", { file, tornBytes });
     try {
@@ -90,7 +91,14 @@ export class NedbCollection<D extends Identified> implements Collection<D> {
     } catch (error) {
       throw /corrupt/.test(messageOf(error)) ? new StoreDamaged(file, { cause: error }) : error;
     }
-    for (const index of indexes) await this.#ensureIndex(index);
+  }
+
+  async ensureIndexes(): Promise<void> {
+    for (const index of this.#options.indexes) await this.#ensureIndex(index);
+  }
+
+  async dropIndex([fieldName]: IndexOptions["fields"]): Promise<void> {
+    if (this.adapter.db.indexes[fieldName]) await this.adapter.db.removeIndexAsync(fieldName);
   }
 
   async #ensureIndex({ fields: [fieldName, ...others], unique = false, sparse = false }: IndexOptions): Promise<void> {

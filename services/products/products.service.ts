@@ -53,6 +53,7 @@ export default implement(products, {
       collection: "products",
       indexes: PRODUCT_INDEXES,
       outbox: true,
+      migrations: new URL("./migrations/", import.meta.url),
       also: { categories: {}, imports: { indexes: IMPORT_INDEXES }, import_errors: { indexes: IMPORT_ERROR_INDEXES } },
     }),
   ],
@@ -212,7 +213,10 @@ export default implement(products, {
       },
     },
     "products.categoriesChanged": {
-      async handler(this: { broker: { nodeID: string }; reloadCategories(): Promise<void>; logger: Service["logger"] }, ctx: Context) {
+      async handler(
+        this: { broker: { nodeID: string }; reloadCategories(): Promise<void>; logger: Service["logger"] },
+        ctx: Context,
+      ) {
         if (ctx.nodeID === this.broker.nodeID) return;
         await this.reloadCategories().catch((error) =>
           this.logger.warn("The categories are read again later", { error: messageOf(error) }),
