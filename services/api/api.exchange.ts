@@ -7,8 +7,9 @@ import { newId } from "@molecart/mixins/lib/ids.ts";
 import type { Context, Service } from "moleculer";
 import { admit } from "./access.ts";
 import type { ApiConfig } from "./api.config.ts";
-import { IdempotencyKeyRequired, RateLimited, UnsupportedMediaType, ValidationFailed } from "./api.errors.ts";
+import { IdempotencyKeyRequired, RateLimited, RequestTimeout, UnsupportedMediaType, ValidationFailed } from "./api.errors.ts";
 import type { Authenticator } from "./authentication.ts";
+import { startBodyDeadline } from "./body-deadline.http.ts";
 import { customerCart, guestCart, newCartToken, readCartToken } from "./cart-identity.ts";
 import type { Cors, Headers } from "./cors.ts";
 import { entityTag, isKnown } from "./entity-tag.ts";
@@ -26,6 +27,9 @@ import {
   type Route,
 } from "./route.ts";
 
+import { serveTransfer } from "./transfers.ts";
+import { readIfMatch, versionTag } from "./version-tag.ts";
+
 /** What one gateway needs for its requests. */
 export interface Edge {
   config: ApiConfig;
@@ -38,6 +42,8 @@ export interface Edge {
   /** Requests of `limited` routes, by address. */
   limiter: WindowCounter;
   checks: ReadonlyMap<Route, RouteChecks>;
+  /** Calls that outlast the time of a usual request. */
+  callMesh(correlation: { requestId: string; traceparent: string }): CallMesh;
   checkHealth(): Promise<HealthReport>;
 }
 
@@ -48,6 +54,8 @@ export interface Exchange {
   startedAt: number;
   edge: Edge;
   route?: Route;
+  /** The body need not be there soon. */
+  stopBodyDeadline?: () => void;
 }
 
 /** A request as moleculer-web hands it to a route. */
@@ -77,6 +85,11 @@ export const begin = (edge: Edge, req: GatewayRequest, res: GatewayResponse): vo
   for (const [name, value] of edge.securityHeaders) res.setHeader(name, value);
   for (const [name, value] of edge.cors.headers(origin)) res.setHeader(name, value);
   res.once("close", logExchange);
+  if (hasBody(req))
+    req.exchange.stopBodyDeadline = startBodyDeadline(req, BODY_TIMEOUT_MS, () => {
+      res.setHeader("Connection", "close");
+      refuse(req, res, new RequestTimeout());
+    });
 };
 
 /** Named by the route, not by the address: ids belong to people. */
@@ -112,6 +125,12 @@ export const serve = async (route: Route, req: GatewayRequest, res: GatewayRespo
     request.cartId = caller === undefined ? guestCart(cartToken as string) : customerCart(caller.userId);
   }
 
+  if (route.transfer !== undefined) {
+    exchange.stopBodyDeadline?.();
+    const taken = await serveTransfer(route.transfer, request, edge.callMesh(exchange), req, res);
+    return res.headersSent ? undefined : send(req, res, route.status, taken);
+  }
+
   const result = await route.answer(new MeshDesk(req), request);
   if (cartToken !== undefined) res.setHeader("X-Cart-Token", cartToken);
   if (route.location !== undefined) res.setHeader("Location", `${API_PREFIX}${route.location(result)}`);
@@ -124,6 +143,8 @@ const countAttempt = ({ config, limiter }: Edge, { socket }: IncomingMessage): v
   if (enabled && limiter.inc(addressKey(socket.remoteAddress ?? "")) > perMinute) throw new RateLimited(limiter.secondsLeft);
 };
 
+/** Of a body that is read whole: as long as Node itself would wait for it, which knows no exceptions. */
+const BODY_TIMEOUT_MS = 30_000;
 const JSON_TYPE = /^application\/json *(;|$)/i;
 const IDEMPOTENCY_KEY = /^[\x21-\x7e]{1,200}$/;
 
@@ -136,12 +157,13 @@ const readRequest = (route: Route, req: GatewayRequest, caller: Caller | undefin
   const { query, body = {} } = req;
   checks.path(path);
   checks.query(query);
-  if (route.method !== "GET") {
+  if (route.method !== "GET" && route.transfer === undefined) {
     if (hasBody(req) && !JSON_TYPE.test(req.headers["content-type"] ?? "")) throw new UnsupportedMediaType();
     checks.body(body);
   }
   const idempotencyKey = route.idempotencyKey && readIdempotencyKey(req.headers["idempotency-key"], route.idempotencyKey);
-  return { path, query, body, caller, cartId: undefined, idempotencyKey };
+  const expectedVersion = route.conditional ? readIfMatch(req.headers["if-match"]) : undefined;
+  return { path, query, body, caller, cartId: undefined, idempotencyKey, expectedVersion };
 };
 
 const readIdempotencyKey = (header: string | string[] | undefined, use: IdempotencyKeyUse): string => {
@@ -182,11 +204,14 @@ const send = (req: GatewayRequest, res: GatewayResponse, status: number, result:
     return;
   }
   const body = JSON.stringify(result);
-  if (req.exchange.route?.method === "GET") {
-    const tag = entityTag(body);
+  const { route } = req.exchange;
+  const version = route?.versionOf?.(result);
+  if (version !== undefined) res.setHeader("ETag", versionTag(version, body));
+  if (route?.method === "GET") {
+    const tag = version === undefined ? entityTag(body) : versionTag(version, body);
     res.setHeader("ETag", tag);
     // Kept by whoever wants to, and asked for again each time: prices and stock change.
-    res.setHeader("Cache-Control", req.exchange.route.access === "public" ? "no-cache" : "private, no-cache");
+    res.setHeader("Cache-Control", route.access === "public" ? "no-cache" : "private, no-cache");
     if (status === 200 && isKnown(req.headers["if-none-match"], tag)) {
       res.writeHead(304).end();
       return;

@@ -108,6 +108,10 @@ export default {
       securityHeaders: securityHeaders(),
       limiter: new WindowCounter(clock, MINUTE_MS),
       checks: routeChecks(routes),
+      callMesh:
+        ({ requestId, traceparent }) =>
+        (name, params) =>
+          this.broker.call(name, params as object, { requestID: requestId, meta: { traceparent } }) as never,
       checkHealth: () => checkHealth(this.broker),
     };
     this.healthChecks = readinessChecks(this.broker, routes);
@@ -123,6 +127,8 @@ export default {
       variable: "API_PORT",
       host,
       port,
+      // A file may take its time. What must be there soon is watched by the exchange.
+      limits: { requestTimeout: 0 },
       handle: (req, res) => void this.httpHandler(req as GatewayRequest, res as GatewayResponse),
       onError: (error) => this.logger.warn("HTTP listener", { error: messageOf(error) }),
     });

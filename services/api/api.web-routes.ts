@@ -33,7 +33,14 @@ export const webRoutes = (routes: readonly Route[]) => {
       name: "writes",
       // Compressed bodies are refused: a few bytes could become any number of them.
       bodyParsers: { json: { limit: BODY_LIMIT_BYTES, inflate: false, reviver: refusePrototypes } },
-      aliases: aliases(routes.filter((route) => !isRead(route))),
+      aliases: aliases(routes.filter((route) => !isRead(route) && route.transfer === undefined)),
+    },
+    // Read piece by piece by the route itself.
+    {
+      ...common,
+      name: "uploads",
+      bodyParsers: false,
+      aliases: aliases(routes.filter((route) => !isRead(route) && route.transfer)),
     },
   ];
 };

@@ -1,6 +1,7 @@
 const ALLOWED_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
-const ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-None-Match, X-Cart-Token, X-Request-Id, traceparent";
-const EXPOSED_HEADERS = "ETag, Location, Retry-After, X-Cart-Token, X-Request-Id";
+const ALLOWED_HEADERS =
+  "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Upload-Complete, Upload-Offset, X-Cart-Token, X-Request-Id, traceparent";
+const EXPOSED_HEADERS = "ETag, Location, Retry-After, Upload-Offset, X-Cart-Token, X-Request-Id";
 const PREFLIGHT_SECONDS = "600";
 
 export type Headers = readonly (readonly [name: string, value: string])[];

@@ -8,8 +8,9 @@ import {
   contracts,
 } from "@molecart/mixins/contracts/index.ts";
 import { Fingerprint } from "@molecart/mixins/contracts/operations.ts";
+import { Slug } from "@molecart/mixins/contracts/products.ts";
 import type { PricingRules } from "@molecart/mixins/lib/pricing.ts";
-import type { Static, TSchema, TUndefined } from "typebox";
+import { type Static, type TSchema, type TUndefined, Type } from "typebox";
 
 /** Who may use a route. Staff may use what customers may. */
 export type Access = "public" | "guest-or-customer" | "customer" | "staff";
@@ -40,7 +41,7 @@ export interface Desk {
 }
 
 /** The schema of each name that a path may hold. */
-export const pathSchemas = { id: Id, sku: Sku, fingerprint: Fingerprint };
+export const pathSchemas = { id: Id, sku: Sku, slug: Slug, fingerprint: Fingerprint };
 type PathName = keyof typeof pathSchemas;
 type NamesIn<P extends string> = P extends `${string}{${infer Name}}${infer Rest}` ? Name | NamesIn<Rest> : never;
 
@@ -53,6 +54,8 @@ export interface RouteRequest<P extends string, A extends Access, B extends TSch
   /** The customer's or the guest's. */
   cartId: A extends "guest-or-customer" ? string : undefined;
   idempotencyKey: K extends "required" | "optional" ? string : undefined;
+  /** By If-Match, where the route is conditional; undefined: whatever is there. */
+  expectedVersion: number | undefined;
 }
 
 interface Common<P extends string, A extends Access, B extends TSchema, Q extends TSchema, K> {
@@ -68,6 +71,8 @@ interface Common<P extends string, A extends Access, B extends TSchema, Q extend
   query?: Q;
   /** Optional: a request without one is taken for a new one. */
   idempotencyKey?: K;
+  /** Takes If-Match with a tag that `versionOf` has made: a change of another version is refused. */
+  conditional?: true;
   /** Counted against the limit of requests that try passwords or tokens. */
   limited?: true;
 }
@@ -78,6 +83,8 @@ export interface ActionRoute<P extends string, A extends Access, N extends Actio
   params(request: RouteRequest<P, A, B, Q, K>): ActionParams<N>;
   /** The answer to a guest who has no cart. Where it is absent, the guest gets one. */
   withoutCart?(rules: PricingRules): ActionResult<N>;
+  /** The version of what is answered; the answer then has a strong ETag. */
+  versionOf?(result: ActionResult<N>): number;
   /** Where the result is to be found, below /api/v1. */
   location?(result: ActionResult<N>): string;
   /** The result stands in the answer under this name; where it is absent, the result is the answer. */
@@ -94,6 +101,45 @@ export interface AnswerRoute<P extends string, A extends Access, B extends TSche
   statusOf?(result: Static<R>): number;
 }
 
+/** A body that is too large to be there at once. */
+export interface Upload {
+  /** Where in the whole it begins. */
+  offset: number;
+  /** The whole ends with it. */
+  complete: boolean;
+  body: AsyncIterable<Buffer>;
+}
+
+/** What the gateway needs of a route whose body or answer goes through it piece by piece. */
+export type Transfer =
+  | { kind: "upload"; take(call: CallMesh, request: AnyRequest, upload: Upload): Promise<unknown> }
+  | {
+      kind: "download";
+      types: readonly string[];
+      file(request: AnyRequest): { type: string; fileName: string };
+      pieces(call: CallMesh, request: AnyRequest): AsyncIterable<string>;
+    };
+
+interface TransferRoute<P extends string, Q extends TSchema>
+  extends Pick<Common<P, "staff", TUndefined, Q, undefined>, "path" | "summary" | "query"> {
+  /** The actions that it calls. */
+  uses: readonly ActionName[];
+}
+
+/** Any body (the media type is not looked at), from `Upload-Offset` on (0 where it is absent); `Upload-Complete: ?0` says that
+ *  more of it will come in another request. */
+export interface UploadRoute<P extends string, Q extends TSchema, R extends TSchema> extends TransferRoute<P, Q> {
+  result: R;
+  take(call: CallMesh, request: RouteRequest<P, "staff", TUndefined, Q, undefined>, upload: Upload): Promise<Static<R>>;
+}
+
+export interface DownloadRoute<P extends string, Q extends TSchema> extends TransferRoute<P, Q> {
+  /** The media types that it may answer. */
+  types: readonly string[];
+  file(request: RouteRequest<P, "staff", TUndefined, Q, undefined>): { type: string; fileName: string };
+  pieces(call: CallMesh, request: RouteRequest<P, "staff", TUndefined, Q, undefined>): AsyncIterable<string>;
+}
+
 /** Any request and any route, once the compiler has seen that they fit together. */
 export type AnyRequest = {
   path: Record<string, string>;
@@ -102,6 +148,7 @@ export type AnyRequest = {
   caller: Caller | undefined;
   cartId: string | undefined;
   idempotencyKey: string | undefined;
+  expectedVersion?: number | undefined;
 };
 
 export interface Route {
@@ -115,11 +162,15 @@ export interface Route {
   readonly query: TSchema | undefined;
   readonly idempotencyKey: IdempotencyKeyUse | undefined;
   readonly limited: boolean;
+  readonly conditional: boolean;
+  /** Set where body or answer go through piece by piece: it is used instead of `answer`. */
+  readonly transfer?: Transfer;
   readonly uses: readonly ActionName[];
   readonly result: TSchema;
   answer(desk: Desk, request: AnyRequest): Promise<unknown>;
   withoutCart?(rules: PricingRules): unknown;
   location?(result: unknown): string;
+  versionOf?(result: unknown): number;
   statusOf?(result: unknown): number;
 }
 
@@ -146,6 +197,7 @@ const erase = (given: any, uses: readonly ActionName[], result: TSchema, answer:
     path: given.root === true ? given.path : `${API_PREFIX}${given.path}`,
     idempotencyKey: given.idempotencyKey,
     limited: given.limited === true,
+    conditional: given.conditional === true,
     uses,
     result,
     answer,
@@ -187,3 +239,22 @@ export const answerRoute = <
 >(
   route: AnswerRoute<P, A, B, Q, R>,
 ): Route => erase(route, route.uses, route.result, route.answer as Route["answer"]);
+
+const transferRoute = (given: object, transfer: unknown, uses: readonly ActionName[], result: TSchema): Route =>
+  erase({ access: "staff", status: 200, ...given, transfer }, uses, result, () =>
+    Promise.reject(new TypeError("A transfer is not answered at once")),
+  );
+
+/** A route that takes a body of any size, for staff. */
+export const uploadRoute = <const P extends string, R extends TSchema, Q extends TSchema = TUndefined>(
+  route: UploadRoute<P, Q, R>,
+): Route => {
+  const { uses, result, take, ...given } = route;
+  return transferRoute({ ...given, method: "PATCH" }, { kind: "upload", take }, uses, result);
+};
+
+/** A route that answers a file of any size, for staff. */
+export const downloadRoute = <const P extends string, Q extends TSchema = TUndefined>(route: DownloadRoute<P, Q>): Route => {
+  const { uses, types, file, pieces, ...given } = route;
+  return transferRoute({ ...given, method: "GET" }, { kind: "download", types, file, pieces }, uses, Type.String());
+};
