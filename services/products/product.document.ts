@@ -1,6 +1,7 @@
 import type { Product } from "@molecart/mixins/contracts/products.ts";
 import type { IndexOptions } from "@molecart/mixins/document-store/collection.ts";
 import type { OutboxEntry, WithOutbox } from "@molecart/mixins/document-store/outbox.ts";
+import { inOrder } from "./product.ts";
 
 type Variant = Product["variants"][number];
 
@@ -36,17 +37,9 @@ export const toDocument = ({ id, variants, ...rest }: Product, outbox: OutboxEnt
   outbox,
 });
 
-export const toProduct = ({
-  _id,
-  variants,
-  outbox: _outbox,
-  createdBy: _createdBy,
-  imported: _imported,
-  history: _history,
-  formerSlugs: _formerSlugs,
-  ...rest
-}: ProductDocument): Product => ({
-  ...rest,
-  id: _id,
-  variants: variants.map((variant) => ({ ...variant, attributes: Object.fromEntries(variant.attributes) })),
-});
+export const toProduct = ({ _id, variants, ...rest }: ProductDocument): Product =>
+  inOrder({
+    ...rest,
+    id: _id,
+    variants: variants.map((variant) => ({ ...variant, attributes: Object.fromEntries(variant.attributes) })),
+  });

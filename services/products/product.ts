@@ -9,9 +9,26 @@ export interface Terms {
   currency: string;
 }
 
+/** With its fields in one order, however it was read or made: what is told of a version is the same text everywhere. */
+export const inOrder = (product: Product): Product => ({
+  id: product.id,
+  slug: product.slug,
+  name: product.name,
+  brand: product.brand,
+  category: product.category,
+  description: product.description,
+  price: product.price,
+  variants: product.variants,
+  images: product.images,
+  status: product.status,
+  version: product.version,
+  createdAt: product.createdAt,
+  updatedAt: product.updatedAt,
+});
+
 export const newProduct = (request: NewProduct, id: string, { at, currency }: Terms): Product => {
   const { slug, images = [], status = "published", ...rest } = request;
-  return {
+  return inOrder({
     ...rest,
     id,
     slug: slug ?? slugOf(request.name, id),
@@ -21,7 +38,7 @@ export const newProduct = (request: NewProduct, id: string, { at, currency }: Te
     version: 1,
     createdAt: at,
     updatedAt: at,
-  };
+  });
 };
 
 export const changedProduct = (product: Product, change: ProductChange, { at, currency }: Terms): Product => {
