@@ -23,9 +23,10 @@ import type { CategoriesDocument } from "../../services/products/category.docume
 import { recordOf } from "../../services/products/import/ndjson.ts";
 import type { ProductDocument } from "../../services/products/product.document.ts";
 import { catalogueFile, catalogueProduct } from "../support/catalogue-file.ts";
-import { documentStores } from "../support/document-stores.ts";
+import { documentStores, mongoSettings } from "../support/document-stores.ts";
 import { eventually } from "../support/eventually.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
+import { startTcpProxy } from "../support/tcp-proxy.ts";
 import { removeDataDirs, temporaryDataDir } from "../support/worlds.ts";
 
 jest.setTimeout(120_000);
@@ -551,3 +552,56 @@ for (const { store, servers, settings } of documentStores) {
     });
   });
 }
+
+describeWith(["mongo"], "A catalogue whose MongoDB goes away and comes back", () => {
+  test("answers what it remembers, refuses the rest in time, and goes on", async () => {
+    const [[name, url]] = Object.entries(mongoSettings("products")) as [[string, string]];
+    const [, host, port = "27017"] = /\/\/(?:[^@]*@)?([^:/,]+):?(\d+)?/.exec(url) as unknown as [string, string, string?];
+    const proxy = await startTcpProxy({ host, port: Number(port) });
+    const proxied = url.replace(/(\/\/(?:[^@]*@)?)[^/]+/, `$1${proxy.host}:${proxy.port}`);
+    const broker = await createBroker(["products"], {
+      env: { DATA_DIR: temporaryDataDir(), LOG_LEVEL: "fatal", [name]: proxied },
+    });
+    const call = <N extends ActionName>(action: N, params: ActionParams<N>): Promise<ActionResult<N>> =>
+      broker.call(action, params as object) as never;
+    const health = () =>
+      (broker.getLocalService("v1.products") as unknown as { healthChecks: Record<string, () => Promise<void>> }).healthChecks[
+        "products documents"
+      ]?.();
+    await broker.start();
+    try {
+      const product = await call("v1.products.create", request("L-1"));
+      const other = await call("v1.products.create", request("L-2"));
+      const get = (productId: string) => call("v1.products.get", { productId, includeUnpublished: false });
+      await get(product.id);
+      const { id: importId } = await call("v1.products.startImport", { format: "ndjson" });
+      const content = Buffer.from([...catalogueFile(50, "ndjson")].join("")).toString("base64");
+      const part = { importId, offset: 0, content, last: true };
+
+      proxy.cut();
+      expect(await get(product.id)).toEqual(product);
+      const startedAt = performance.now();
+      const refusals = await Promise.all([
+        refusalOf(get(other.id)),
+        refusalOf(call("v1.products.update", { productId: product.id, change: { name: "Torch" } })),
+        refusalOf(call("v1.products.takeImportPart", part)),
+        refusalOf(call("v1.products.createCategory", { name: "New" })),
+      ]);
+      expect(new Set(refusals.map((refusal) => (refusal as { code: number }).code))).toEqual(new Set([503]));
+      expect(performance.now() - startedAt).toBeLessThan(30_000);
+      await expect(health()).rejects.toThrow();
+
+      proxy.heal();
+      await eventually(async () => expect((await get(other.id)).id).toBe(other.id), { withinMs: 30_000 });
+      expect(await call("v1.products.update", { productId: product.id, change: { name: "Torch" } })).toMatchObject({
+        version: 2,
+      });
+      expect((await call("v1.products.takeImportPart", part)).import).toMatchObject({ status: "done", created: 50 });
+      await health();
+    } finally {
+      proxy.heal();
+      await broker.stop();
+      await proxy.close();
+    }
+  });
+});
