@@ -25,7 +25,7 @@ export interface ProductDocument extends WithOutbox, Omit<Product, "id" | "varia
 export const PRODUCT_INDEXES: readonly IndexOptions[] = [
   { fields: ["slug"], unique: true },
   { fields: ["variants.sku"], unique: true },
-  { fields: ["updatedAt"] },
+  { fields: ["updatedAt", "_id"] },
   { fields: ["formerSlugs"], sparse: true },
 ];
 

@@ -73,9 +73,22 @@ export const findProductsAfter = async (
 export const findProductIdsIn = async (documents: Documents, categories: readonly string[], limit: number): Promise<string[]> =>
   (await documents.find({ query: { category: { $in: categories } }, limit })).map(({ _id }) => _id);
 
-/** Products that were written at this time or later. */
-export const findChangedSince = async (documents: Documents, time: string): Promise<Product[]> =>
-  (await documents.find({ query: { updatedAt: { $gte: time } } })).map(toProduct);
+/** Documents of one read: after an import there may be a hundred thousand of them. */
+const CHANGED_BATCH = 1_000;
+
+/** Products that were written at this time or later: which ones, and nothing more of them. */
+export const findChangedSince = async (documents: Documents, time: string, batch = CHANGED_BATCH): Promise<{ id: string }[]> => {
+  const changed: { id: string }[] = [];
+  let [from, after] = [time, ""];
+  for (;;) {
+    const query = { updatedAt: { $gte: from }, $or: [{ updatedAt: { $gt: from } }, { _id: { $gt: after } }] };
+    const found = await documents.find({ query, sort: ["updatedAt", "_id"], limit: batch });
+    changed.push(...found.map(({ _id }) => ({ id: _id })));
+    const last = found.at(-1);
+    if (last === undefined || found.length < batch) return changed;
+    [from, after] = [last.updatedAt, last._id];
+  }
+};
 
 /** Products whose events have not left yet. */
 export const countUnsent = (documents: Documents): Promise<number> => documents.count({ "outbox.id": { $gt: "" } });

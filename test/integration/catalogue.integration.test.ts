@@ -22,6 +22,7 @@ import type { Service, ServiceBroker } from "moleculer";
 import type { CategoriesDocument } from "../../services/products/category.document.ts";
 import { recordOf } from "../../services/products/import/ndjson.ts";
 import type { ProductDocument } from "../../services/products/product.document.ts";
+import { findChangedSince } from "../../services/products/product.repository.ts";
 import { catalogueFile, catalogueProduct } from "../support/catalogue-file.ts";
 import { documentStores, mongoSettings } from "../support/document-stores.ts";
 import { eventually } from "../support/eventually.ts";
@@ -169,6 +170,18 @@ for (const { store, servers, settings } of documentStores) {
       expect(await ids({ category: "outdoor" })).toEqual([tent.id]);
       expect((await all()).length).toBe(3);
       expect((await call("v1.products.brands", {})).items).toEqual([{ value: "Norr", count: 2 }]);
+    });
+
+    test("What was written since a time is found, over several pages", async () => {
+      await create("L-0");
+      clock.advance(1_000);
+      const since = new Date(clock.now()).toISOString();
+      const content = Buffer.from([...catalogueFile(350, "ndjson")].join("")).toString("base64");
+      const { id: importId } = await call("v1.products.startImport", { format: "ndjson" });
+      await call("v1.products.takeImportPart", { importId, offset: 0, content, last: true });
+      const written = (await all()).filter(({ name }) => name !== "Lamp L-0").map(({ id }) => id);
+      const ids = async (batch?: number) => (await findChangedSince(service().documents, since, batch)).map(({ id }) => id);
+      expect([(await ids()).toSorted(), (await ids(7)).toSorted()]).toEqual([written, written]);
     });
 
     test("A removal of an expected version is refused when somebody was faster", async () => {
@@ -538,6 +551,7 @@ for (const { store, servers, settings } of documentStores) {
         await restart();
         expect(await schema().find({ query: { _id: { $ne: "lock" } } })).toMatchObject([
           { _id: "0001_categories_have_versions" },
+          { _id: "0002_changes_are_read_in_order" },
         ]);
         await call("v1.products.createCategory", { name: "New" });
         expect(await service().collections.categories.get("tree")).toMatchObject({ version: 2, aliases: [] });

@@ -19,7 +19,7 @@ interface Thing {
 
 const MIGRATIONS = new URL("../support/document-migrations/", import.meta.url);
 const NAMES = ["0001_things_are_counted", "0002_names_are_not_unique"];
-const log = { warn() {}, error() {} };
+const log = { info() {}, warn() {}, error() {} };
 
 afterAll(() => removeDataDirs());
 
@@ -35,7 +35,13 @@ for (const { store, servers, settings } of documentStores) {
       const { file, url } = where;
       return url === undefined
         ? openNedb({ file: (name) => `${file}-${name}.nedb`, collections, prepare, log })
-        : openMongo({ name: "things", url, collections, prepare, owner: { broker: { logger: log }, logger: log } });
+        : openMongo({
+            name: "things",
+            url,
+            collections,
+            prepare,
+            owner: { broker: { logger: log }, schema: { collection: "things" }, logger: log } as never,
+          });
     };
     const migrate = (migrated: MigrationStore) =>
       migrateDocuments(migrated, { name: "things", folder: MIGRATIONS, book: migrated.collection<SchemaDocument>("schema") });
