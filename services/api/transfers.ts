@@ -19,6 +19,11 @@ const readUploadHeaders = ({ headers }: GatewayRequest): { offset: number; compl
   return { offset: Number(offset), complete: complete === "?1" };
 };
 
+/** The client has gone: nobody's fault here. As the framework's body parser calls it. */
+const brokenOff = (cause: unknown): never => {
+  throw Object.assign(new Error("The upload was broken off", { cause }), { type: "request.aborted" });
+};
+
 /** The body as it comes: never more of it in memory than a reader has asked for. Throws where it is too much, or does not come. */
 async function* bodyOf(req: GatewayRequest, maxBytes: number): AsyncGenerator<Buffer> {
   let bytes = 0;
@@ -29,7 +34,7 @@ async function* bodyOf(req: GatewayRequest, maxBytes: number): AsyncGenerator<Bu
       throw new RequestTimeout();
     });
     late.catch(() => {});
-    const { done, value } = await Promise.race([chunks.next(), late]).finally(() => idle.abort());
+    const { done, value } = await Promise.race([chunks.next().catch(brokenOff), late]).finally(() => idle.abort());
     if (done) return;
     bytes += value.length;
     if (bytes > maxBytes) throw new BodyTooLarge(maxBytes);

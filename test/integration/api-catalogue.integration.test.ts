@@ -163,6 +163,8 @@ describe("An import over HTTP", () => {
       headers: { ...staff, "content-length": content.length },
     });
     const dead = once(dying, "error");
+    const { logger } = broker.getLocalService("v1.api") as unknown as { logger: { error(message: string): void } };
+    const faults = jest.spyOn(logger, "error");
     dying.write(content.subarray(0, 400_000));
     await eventually(async () => expect((await progressOf(id)).offset).toBeGreaterThan(0));
     dying.destroy(new Error("dead"));
@@ -178,6 +180,8 @@ describe("An import over HTTP", () => {
     const { body } = await upload(id, content.subarray(offset), { "upload-offset": String(offset) });
     expect(body).toMatchObject({ status: "done", offset: content.length, failed: 0 });
     expect(body.created + body.unchanged).toBe(1_300);
+    expect(faults).not.toHaveBeenCalled();
+    faults.mockRestore();
   });
 
   test("may come in several requests", async () => {
