@@ -208,7 +208,8 @@ export default implement(products, {
     "products.changed": {
       async handler(this: { broker: { nodeID: string }; showcase: Showcase; warnOfDelay(error: unknown): void }, ctx: Context) {
         if (ctx.nodeID === this.broker.nodeID) return;
-        const { productIds } = ctx.params as { productIds: string[] };
+        // A broker of the release before names one product.
+        const { productId, productIds = [productId] } = ctx.params as { productId: string; productIds?: string[] };
         await this.showcase.refresh(productIds).catch((error) => this.warnOfDelay(error));
       },
     },
