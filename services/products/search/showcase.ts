@@ -94,11 +94,9 @@ export class Showcase {
   async #catchUpOnce(): Promise<void> {
     const { documents, clock } = this.#options;
     const startedAt = clock.now();
-    await this.#showNext(async () => {
-      const changed = await findChangedSince(documents, isoTime(this.#caughtUpAt - CATCH_UP_OVERLAP_MS));
-      for (const { id } of changed) this.#cache.drop(id);
-      return changed;
-    });
+    const changed = await findChangedSince(documents, isoTime(this.#caughtUpAt - CATCH_UP_OVERLAP_MS));
+    for (let start = 0; start < changed.length; start += LOAD_BATCH)
+      await this.refresh(changed.slice(start, start + LOAD_BATCH).map(({ id }) => id));
     this.#caughtUpAt = startedAt;
   }
 

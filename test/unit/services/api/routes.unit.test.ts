@@ -25,6 +25,8 @@ describe("the table", () => {
       "POST /api/v1/auth/password/forgot",
       "POST /api/v1/auth/password/reset",
       "GET /.well-known/jwks.json",
+      "GET /api/v1/products/by-slug/{slug}",
+      "GET /api/v1/brands",
       "GET /api/v1/products",
       "GET /api/v1/products/{id}",
       "GET /api/v1/products/{id}/detail",
@@ -42,6 +44,18 @@ describe("the table", () => {
   test("keeps the shop's own business for staff", () => {
     const forStaff = routes.filter(({ access }) => access === "staff").map(({ method, path }) => `${method} ${path}`);
     expect(forStaff).toEqual([
+      "GET /api/v1/products/export",
+      "POST /api/v1/products/imports",
+      "GET /api/v1/products/imports",
+      "GET /api/v1/products/imports/{id}",
+      "PATCH /api/v1/products/imports/{id}/content",
+      "GET /api/v1/products/imports/{id}/errors",
+      "POST /api/v1/products/imports/{id}/cancel",
+      "GET /api/v1/products/{id}/history",
+      "GET /api/v1/admin/products",
+      "POST /api/v1/categories",
+      "PATCH /api/v1/categories/{slug}",
+      "DELETE /api/v1/categories/{slug}",
       "POST /api/v1/products",
       "PATCH /api/v1/products/{id}",
       "DELETE /api/v1/products/{id}",
