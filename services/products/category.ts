@@ -1,4 +1,5 @@
 import type { CategoryNode } from "@molecart/mixins/contracts/products.ts";
+import { wordsOf } from "./search/words.ts";
 
 interface Place {
   node: CategoryNode;
@@ -41,10 +42,22 @@ export class CategoryTree {
     return this.withDescendants(this.withAncestors(slug)[0] as string);
   }
 
+  /** Categories whose own name has all these folded words, the last one perhaps not typed to its end; the uppermost first. */
+  named(words: readonly string[]): { slug: string; name: string }[] {
+    if (words.length === 0) return [];
+    return [...this.#places.values()]
+      .filter(({ node }) => hasWords(wordsOf(node.name), words))
+      .sort((a, b) => a.path.length - b.path.length)
+      .map(({ node: { slug, name } }) => ({ slug, name }));
+  }
+
   /** The names from the top down to it. */
   names(slug: string): string[] {
     return this.#places.get(slug)?.path.map(({ name }) => name) ?? [];
   }
 }
+
+const hasWords = (own: readonly string[], typed: readonly string[]): boolean =>
+  typed.every((word, index) => own.some((one) => (index === typed.length - 1 ? one.startsWith(word) : one === word)));
 
 const slugsOf = (node: CategoryNode): string[] => [node.slug, ...node.children.flatMap(slugsOf)];

@@ -1,7 +1,7 @@
 import { products } from "@molecart/mixins/contracts/products.ts";
 import { documentStore } from "@molecart/mixins/document-store.mixin.ts";
+import type { HealthCheckedService } from "@molecart/mixins/health.ts";
 import { implement } from "@molecart/mixins/implement.ts";
-import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import type { Context } from "moleculer";
 import { CategoryTree } from "./category.ts";
@@ -13,52 +13,70 @@ import { archiveProduct, createProduct, updateProduct } from "./product.operatio
 import { findOrInsertCategories, findProductsBySku } from "./product.repository.ts";
 import { isPublished, itemsOf } from "./product.ts";
 import { productsConfig } from "./products.config.ts";
-import { Showcase } from "./search/showcase.ts";
-import { SqliteIndex } from "./search/sqlite-index.ts";
+import { AVAILABILITY_INDEXES, type AvailabilityDocument } from "./search/availability.ts";
+import type { LeaseDocument } from "./search/lease.ts";
+import { SearchDesk } from "./search/search-desk.ts";
 
 export default implement(products, {
   mixins: [
-    documentStore<ProductDocument, { categories: CategoriesDocument }>({
-      name: "products",
-      collection: "products",
-      indexes: PRODUCT_INDEXES,
-      outbox: true,
-      also: { categories: {} },
-    }),
+    documentStore<ProductDocument, { categories: CategoriesDocument; availability: AvailabilityDocument; search: LeaseDocument }>(
+      {
+        name: "products",
+        collection: "products",
+        indexes: PRODUCT_INDEXES,
+        outbox: true,
+        also: { categories: {}, availability: { indexes: AVAILABILITY_INDEXES }, search: {} },
+      },
+    ),
   ],
 
   vars: (broker) => ({
     config: productsConfig(runtimeOf(broker).env),
     categories: new CategoryTree([]),
-    showcase: undefined as unknown as Showcase,
+    search: undefined as unknown as SearchDesk,
   }),
 
   methods: {
     /** Shows written products here at once, and lets the other brokers know. The writes themselves have succeeded. */
     async tell(written: readonly { id: string; version: number }[]): Promise<void> {
-      await this.showcase.refresh(written.map(({ id }) => id)).catch((error) => this.warnOfDelay(error));
+      await this.search.show(written.map(({ id }) => id));
       for (const { id, version } of written) this.broker.broadcast("products.changed", { productId: id, version });
-    },
-    warnOfDelay(error: unknown): void {
-      this.logger.warn("The search shows a change later", { error: messageOf(error) });
     },
   },
 
   actions: {
     async get({ params: { productId, includeUnpublished } }) {
-      const product = await this.showcase.get(productId);
+      const product = await this.search.showcase.get(productId);
       if (product === undefined || !(includeUnpublished || isPublished(product))) throw new ProductNotFound(productId);
       return product;
     },
 
     search({ params }) {
-      return this.showcase.search(params);
+      return this.search.showcase.search(params);
     },
 
     async related({ params: { productId, limit } }) {
-      const product = await this.showcase.get(productId);
+      const product = await this.search.showcase.get(productId);
       if (product === undefined) throw new ProductNotFound(productId);
-      return { items: await this.showcase.related(product, limit) };
+      return { items: await this.search.showcase.related(product, limit) };
+    },
+
+    suggest({ params: { q, limit } }) {
+      return this.search.showcase.suggest(q, limit);
+    },
+
+    checkIndex() {
+      this.search.keeper.want("check");
+      return this.search.keeper.status();
+    },
+
+    rebuildIndex() {
+      this.search.keeper.want("rebuild");
+      return this.search.keeper.status();
+    },
+
+    indexStatus() {
+      return this.search.keeper.status();
     },
 
     categories() {
@@ -94,30 +112,58 @@ export default implement(products, {
     },
   },
 
+  durable: {
+    "product.created": {
+      handler({ params }) {
+        return this.search.follow([params.product.id]);
+      },
+    },
+    "product.updated": {
+      handler({ params }) {
+        return this.search.follow([params.product.id]);
+      },
+    },
+    "product.deleted": {
+      handler({ params }) {
+        return this.search.follow([params.productId]);
+      },
+    },
+    "availability.changed": {
+      async handler({ params }) {
+        const productIds = await this.search.keeper.hear(params.items);
+        await this.search.follow(productIds);
+        for (const productId of productIds) this.broker.broadcast("products.changed", { productId });
+      },
+    },
+  },
+
   events: {
     "products.changed": {
-      async handler(this: { broker: { nodeID: string }; showcase: Showcase; warnOfDelay(error: unknown): void }, ctx: Context) {
+      async handler(this: { broker: { nodeID: string }; search: SearchDesk }, ctx: Context) {
         if (ctx.nodeID === this.broker.nodeID) return;
         const { productId } = ctx.params as { productId: string };
-        await this.showcase.refresh([productId]).catch((error) => this.warnOfDelay(error));
+        await this.search.show([productId]);
       },
     },
   },
 
   async started() {
     this.categories = new CategoryTree(await findOrInsertCategories(this.collections.categories, demoCategories));
-    this.showcase = new Showcase({
+    this.search = await SearchDesk.open({
+      config: this.config,
       documents: this.documents,
-      categories: this.categories,
-      index: new SqliteIndex(),
+      availability: this.collections.availability,
+      leases: this.collections.search,
+      categories: () => this.categories,
+      askAvailability: async (skus) => (await this.call("v1.inventory.availability", { skus: [...skus] })).items,
       clock: this.clock,
-      catchUpEveryMs: this.config.catchUpEveryMs,
-      onError: (error) => this.warnOfDelay(error),
+      log: this.logger,
     });
-    await this.showcase.open();
+    const { healthChecks } = this as unknown as HealthCheckedService;
+    (this as unknown as HealthCheckedService).healthChecks = { ...healthChecks, search: () => this.search.checkHealth() };
   },
 
   async stopped() {
-    await this.showcase?.close();
+    await this.search?.close();
   },
 });

@@ -1,6 +1,6 @@
 import { Exactly } from "@molecart/mixins/contracts/common.ts";
 import { inventory } from "@molecart/mixins/contracts/inventory.ts";
-import { NewProduct, ProductChange, SearchParams } from "@molecart/mixins/contracts/products.ts";
+import { NewProduct, ProductChange, products, SearchParams } from "@molecart/mixins/contracts/products.ts";
 import { isStaff } from "../access.ts";
 import { ProductDetail, productDetail } from "../product-detail.ts";
 import { actionRoute, answerRoute } from "../route.ts";
@@ -11,9 +11,19 @@ export const catalogueRoutes = [
     path: "/products",
     access: "public",
     status: 200,
-    summary: "Searches the catalogue",
+    summary: "Searches the catalogue; facets count under the other filters",
     query: SearchParams,
     action: "v1.products.search",
+    params: ({ query }) => query,
+  }),
+  actionRoute({
+    method: "GET",
+    path: "/products/suggest",
+    access: "public",
+    status: 200,
+    summary: "Products, brands and categories for what somebody is typing",
+    query: products.actions.suggest.params,
+    action: "v1.products.suggest",
     params: ({ query }) => query,
   }),
   actionRoute({
@@ -73,6 +83,33 @@ export const catalogueRoutes = [
     summary: "Archives a product",
     action: "v1.products.remove",
     params: ({ path }) => ({ productId: path.id }),
+  }),
+  actionRoute({
+    method: "GET",
+    path: "/admin/search-index",
+    access: "staff",
+    status: 200,
+    summary: "The state of the search index, and its last comparison with the catalogue",
+    action: "v1.products.indexStatus",
+    params: () => ({}),
+  }),
+  actionRoute({
+    method: "POST",
+    path: "/admin/search-index/check",
+    access: "staff",
+    status: 202,
+    summary: "Compares the search index with the catalogue and repairs it, in the background",
+    action: "v1.products.checkIndex",
+    params: () => ({}),
+  }),
+  actionRoute({
+    method: "POST",
+    path: "/admin/search-index/rebuild",
+    access: "staff",
+    status: 202,
+    summary: "Makes the search index anew, in the background and while the present one answers",
+    action: "v1.products.rebuildIndex",
+    params: () => ({}),
   }),
   actionRoute({
     method: "GET",
