@@ -4,7 +4,7 @@ import { Columns, type Scores } from "./columns.ts";
 import type { IndexEntry, PublishedEntry } from "./index-entry.ts";
 import { FIELDS, type Field, fields, MATCH, MAX_ALIKE, SUGGESTED_FIELDS, WHOLE_NAME, WHOLE_SKU } from "./relevance.ts";
 import type { Hits, RelatedQuery, SearchQuery, Suggested } from "./search-engine.ts";
-import { editsAllowed, editsBetween, wholeSku, wordsOf, wordsTyped } from "./words.ts";
+import { editsAllowed, editsBetween, folded, wholeSku, wordsOf, wordsTyped } from "./words.ts";
 
 /** Of this file's tables and of what is put into them: an index of another one is made anew. */
 const SCHEMA_VERSION = 1;
@@ -234,7 +234,7 @@ export class SqliteIndex {
     return {
       productIds: rows.map((row) => this.#columns.ids[row] as string),
       brands: brands
-        .sort((a, b) => b.count - a.count || (a.value < b.value ? -1 : 1))
+        .sort((a, b) => b.count - a.count || (folded(a.value) < folded(b.value) ? -1 : 1))
         .slice(0, limit)
         .map(({ value }) => value),
     };
