@@ -5,6 +5,7 @@ import { attributeName, type PublishedEntry } from "../../services/products/sear
 import type { Counted, SearchQuery } from "../../services/products/search/search-engine.ts";
 import { type EngineStage, entry, fill, type Sketch, searchEngines } from "../support/search-engines.ts";
 import * as model from "../support/search-model.ts";
+import { describeWith } from "../support/servers/describe-with.ts";
 import { removeDataDirs } from "../support/worlds.ts";
 
 jest.setTimeout(120_000);
@@ -13,9 +14,8 @@ afterAll(() => removeDataDirs());
 const sorted = (counted: readonly Counted[]): Counted[] => counted.toSorted((a, b) => (a.value < b.value ? -1 : 1));
 const counts = (counted: readonly Counted[]) => Object.fromEntries(counted.map(({ value, count }) => [value, count]));
 
-for (const { name, missing, open } of searchEngines) {
-  if (missing !== undefined) process.stderr.write(`NOTICE: suite "The search on ${name}" does not run, it lacks ${missing}\n`);
-  (missing === undefined ? describe : describe.skip)(`The search on ${name}`, () => {
+for (const { name, servers, open } of searchEngines) {
+  describeWith(servers, `The search on ${name}`, () => {
     let stage: EngineStage;
     const have = (sketches: Record<string, Sketch>) =>
       fill(

@@ -5,6 +5,7 @@ import type { IndexEntry, PublishedEntry } from "../../services/products/search/
 import type { SearchEngine } from "../../services/products/search/search-engine.ts";
 import { SqliteEngine } from "../../services/products/search/sqlite-engine.ts";
 import { ElasticsearchReceiver } from "./elasticsearch/receiver.ts";
+import { findServer, type Server } from "./servers/find.ts";
 import { temporaryDataDir } from "./worlds.ts";
 
 export interface EngineStage {
@@ -41,14 +42,19 @@ const openElasticsearch = async (url: string, close: () => Promise<void>): Promi
   };
 };
 
-export const elasticsearchUrl = process.env.TEST_ELASTICSEARCH_URL;
+const elasticsearchUrl = (): string => {
+  const found = findServer("elasticsearch");
+  if (found.by !== "url") throw new Error("This suite needs an Elasticsearch");
+  return found.url;
+};
 
 /** One suite, run on each. */
-export const searchEngines: { name: string; missing?: string; open(): Promise<EngineStage> }[] = [
-  { name: "SQLite in memory", open: () => openSqlite(undefined) },
-  { name: "SQLite in a file", open: () => openSqlite(join(temporaryDataDir(), "search")) },
+export const searchEngines: { name: string; servers: readonly Server[]; open(): Promise<EngineStage> }[] = [
+  { name: "SQLite in memory", servers: [], open: () => openSqlite(undefined) },
+  { name: "SQLite in a file", servers: [], open: () => openSqlite(join(temporaryDataDir(), "search")) },
   {
     name: "Elasticsearch, played by a receiver that reads its requests strictly",
+    servers: [],
     open: async () => {
       const receiver = new ElasticsearchReceiver();
       await receiver.start();
@@ -57,8 +63,8 @@ export const searchEngines: { name: string; missing?: string; open(): Promise<En
   },
   {
     name: "Elasticsearch",
-    ...(elasticsearchUrl === undefined && { missing: "a server: set TEST_ELASTICSEARCH_URL" }),
-    open: () => openElasticsearch(elasticsearchUrl as string, async () => {}),
+    servers: ["elasticsearch"],
+    open: () => openElasticsearch(elasticsearchUrl(), async () => {}),
   },
 ];
 
