@@ -85,7 +85,9 @@ describe("An Elasticsearch index", () => {
     await eventually(async () => expect([await found({ q: "torch" }), await found({ q: "lantern" })]).toEqual([[id], []]));
     await call("v1.products.remove", { productId: id });
     await eventually(async () => expect(await found()).toEqual([]));
-    expect([...indexed().values()]).toMatchObject([{ id, version: 3_000_000, source: { id, published: false } }]);
+    await eventually(() =>
+      expect([...indexed().values()]).toMatchObject([{ id, version: 3_000_000, source: { id, published: false } }]),
+    );
   });
 
   test("that is away takes the search away and nothing else, and has all of it when it is back", async () => {
