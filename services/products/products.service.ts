@@ -38,9 +38,10 @@ export default implement(products, {
 
   methods: {
     /** Shows written products here at once, and lets the other brokers know. The writes themselves have succeeded. */
-    async tell(written: readonly { id: string; version: number }[]): Promise<void> {
-      await this.search.show(written.map(({ id }) => id));
-      for (const { id, version } of written) this.broker.broadcast("products.changed", { productId: id, version });
+    async tell(written: readonly { id: string }[]): Promise<void> {
+      const productIds = written.map(({ id }) => id);
+      await this.search.show(productIds);
+      if (productIds.length > 0) this.broker.broadcast("products.changed", { productIds });
     },
   },
 
@@ -115,12 +116,12 @@ export default implement(products, {
   durable: {
     "product.created": {
       handler({ params }) {
-        return this.search.follow([params.product.id]);
+        return this.search.followWrite(params.product);
       },
     },
     "product.updated": {
       handler({ params }) {
-        return this.search.follow([params.product.id]);
+        return this.search.followWrite(params.product);
       },
     },
     "product.deleted": {
@@ -132,7 +133,7 @@ export default implement(products, {
       async handler({ params }) {
         const productIds = await this.search.keeper.hear(params.items);
         await this.search.follow(productIds);
-        for (const productId of productIds) this.broker.broadcast("products.changed", { productId });
+        if (productIds.length > 0) this.broker.broadcast("products.changed", { productIds });
       },
     },
   },
@@ -141,8 +142,8 @@ export default implement(products, {
     "products.changed": {
       async handler(this: { broker: { nodeID: string }; search: SearchDesk }, ctx: Context) {
         if (ctx.nodeID === this.broker.nodeID) return;
-        const { productId } = ctx.params as { productId: string };
-        await this.search.show([productId]);
+        const { productIds } = ctx.params as { productIds: string[] };
+        await this.search.show(productIds);
       },
     },
   },

@@ -7,7 +7,7 @@ import type { DocumentStoreProps } from "@molecart/mixins/document-store.mixin.t
 import { checkHealth } from "@molecart/mixins/health.ts";
 import { createBroker } from "@molecart/mixins/launch.ts";
 import type { Service, ServiceBroker } from "moleculer";
-import type { ProductDocument } from "../../services/products/product.document.ts";
+import { type ProductDocument, toDocument } from "../../services/products/product.document.ts";
 import { eventOf } from "../../services/products/product.operations.ts";
 import { findProduct, setProduct } from "../../services/products/product.repository.ts";
 import { changedProduct } from "../../services/products/product.ts";
@@ -256,6 +256,35 @@ describe("The embedded index", () => {
     await broker.stop();
     await start();
     expect(await found()).toEqual([id]);
+  });
+
+  test("is compared with a catalogue of many pages", async () => {
+    await start();
+    const sample = await create("L-1");
+    const silent = Array.from({ length: 1_300 }, (_, i) => {
+      const id = `p${String(i).padStart(5, "0")}`;
+      return toDocument(
+        { ...sample, id, slug: id, variants: [{ ...(sample.variants[0] as Product["variants"][0]), sku: id }] },
+        [],
+      );
+    });
+    await service().documents.insertMany(silent);
+    await keeper().check();
+    expect((await call("v1.products.indexStatus", {})).lastCheck).toMatchObject({
+      products: 1_301,
+      missing: 1_300,
+      stale: 0,
+      surplus: 0,
+    });
+    await service().documents.removeMany({ _id: { $gte: "p00600", $lt: "p01200" } });
+    await keeper().check();
+    expect((await call("v1.products.indexStatus", {})).lastCheck).toMatchObject({
+      products: 701,
+      missing: 0,
+      stale: 0,
+      surplus: 600,
+    });
+    expect((await search()).total).toBe(701);
   });
 
   test("is compared with the catalogue, and repaired", async () => {

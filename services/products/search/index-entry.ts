@@ -49,6 +49,9 @@ const versionOf = ({ version }: Product, availability: readonly SkuAvailability[
     TURNS - 1,
   );
 
+/** Whether an entry has this version of the product, or a later one. */
+export const isOfWrite = (entryVersion: number, productVersion: number): boolean => entryVersion >= productVersion * TURNS;
+
 export const entryOf = (
   product: Product,
   categoryNames: readonly string[],

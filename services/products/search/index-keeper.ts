@@ -37,6 +37,14 @@ const LOOK_AGAIN_MS = 5_000;
 /** The first comparison: when a start has settled down. */
 const FIRST_CHECK_MS = 60_000;
 
+interface ComparedPage {
+  /** The id up to which was compared; undefined: to the end. */
+  last: string | undefined;
+  products: number;
+  /** The index has a later version than the catalogue. */
+  isAhead: boolean;
+}
+
 type Job = NonNullable<IndexStatus["job"]>;
 type Check = NonNullable<IndexStatus["lastCheck"]>;
 
@@ -231,56 +239,44 @@ export class IndexKeeper {
   /** Compares the index with the catalogue, and the catalogue's knowledge of availability with inventory's, and repairs. */
   check(): Promise<void> {
     return this.#track("check", async (job) => {
-      const { engine, documents, log, clock } = this.#options;
-      const result: Check = {
-        at: isoTime(clock.now()),
-        products: 0,
-        missing: 0,
-        stale: 0,
-        surplus: 0,
-        stockCompared: true,
-      };
-      let ahead = 0;
-      let indexed: { id: string; version: number }[] = [];
-      let indexedUpTo: string | undefined = "";
+      const { log, clock } = this.#options;
+      const result: Check = { at: isoTime(clock.now()), products: 0, missing: 0, stale: 0, surplus: 0, stockCompared: true };
+      let isAhead = false;
       for (let after: string | undefined = ""; after !== undefined; ) {
-        const products = await findProductsAfter(documents, after, PAGE);
-        result.stockCompared &&= await this.#compareStock(products);
-        const entries = await this.#entriesOf(products);
-        const last: string | undefined = products.length < PAGE ? undefined : products.at(-1)?.id;
-        while (indexedUpTo !== undefined && (last === undefined || indexedUpTo < last)) {
-          const page: typeof indexed = await engine.versionsAfter(indexedUpTo, 2 * PAGE);
-          indexed.push(...page);
-          indexedUpTo = page.length < 2 * PAGE ? undefined : page.at(-1)?.id;
-        }
-        const known = new Map<string, number>();
-        const rest: typeof indexed = [];
-        for (const one of indexed) {
-          if (last === undefined || one.id <= last) known.set(one.id, one.version);
-          else rest.push(one);
-        }
-        indexed = rest;
-        const wrong = entries.filter(({ id, version }) => known.get(id) !== version);
-        for (const { id, version } of wrong) {
-          const found = known.get(id);
-          if (found === undefined) result.missing += 1;
-          else result.stale += 1;
-          if (found !== undefined && found > version) ahead += 1;
-        }
-        // Read again: what has changed since it was read is not wrong.
-        if (wrong.length > 0) await this.#tolerating(this.follow(wrong.map(({ id }) => id)));
-        const there = new Set(entries.map(({ id }) => id));
-        const surplus = [...known.keys()].filter((id) => !there.has(id));
-        result.surplus += await this.#removeUnknown(surplus);
-        result.products += products.length;
-        await this.#between(job, products.length);
-        after = last;
+        const page: ComparedPage = await this.#comparePage(after, result);
+        isAhead ||= page.isAhead;
+        await this.#between(job, page.products);
+        after = page.last;
       }
       this.#lastCheck = result;
       if (result.missing + result.stale + result.surplus > 0) log.warn("The search index was not what the catalogue is", result);
       // The catalogue was set back, by a backup perhaps: the index would take its own, later versions for better.
-      if (ahead > 0) await this.rebuild();
+      if (isAhead) await this.rebuild();
     });
+  }
+
+  async #comparePage(after: string, result: Check): Promise<ComparedPage> {
+    const { engine, documents } = this.#options;
+    const [indexed, read] = await Promise.all([engine.versionsAfter(after, PAGE), findProductsAfter(documents, after, PAGE)]);
+    // As far as both are known; undefined: to the end.
+    const last = [indexed, read].flatMap((page) => (page.length < PAGE ? [] : [(page.at(-1) as { id: string }).id])).sort()[0];
+    const isInPage = ({ id }: { id: string }): boolean => last === undefined || id <= last;
+    const products = read.filter(isInPage);
+    result.stockCompared &&= await this.#compareStock(products);
+    const entries = await this.#entriesOf(products);
+    const known = new Map(indexed.filter(isInPage).map(({ id, version }) => [id, version]));
+
+    const missing = entries.filter(({ id }) => !known.has(id));
+    const stale = entries.filter(({ id, version }) => known.has(id) && known.get(id) !== version);
+    const wrong = [...missing, ...stale].map(({ id }) => id);
+    // Read again: what has changed since it was read is shown as it is now.
+    if (wrong.length > 0) await this.#tolerating(this.follow(wrong));
+    const there = new Set(entries.map(({ id }) => id));
+    result.products += products.length;
+    result.missing += missing.length;
+    result.stale += stale.length;
+    result.surplus += await this.#removeUnknown([...known.keys()].filter((id) => !there.has(id)));
+    return { last, products: products.length, isAhead: stale.some(({ id, version }) => (known.get(id) as number) > version) };
   }
 
   /** A product that was added since the catalogue was read is not surplus. */

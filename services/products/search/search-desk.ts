@@ -3,6 +3,7 @@ import { isoTime } from "@molecart/mixins/lib/clock.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { Poller } from "@molecart/mixins/messaging/poller.ts";
 import type { ProductsConfig } from "../products.config.ts";
+import { isOfWrite } from "./index-entry.ts";
 import { IndexKeeper, type IndexKeeperOptions } from "./index-keeper.ts";
 import type { SearchEngine } from "./search-engine.ts";
 import { Showcase } from "./showcase.ts";
@@ -82,6 +83,12 @@ export class SearchDesk {
   async follow(productIds: readonly string[]): Promise<void> {
     this.showcase.drop(productIds);
     await this.keeper.follow(productIds);
+  }
+
+  /** Of the durable event of a write. The broker that wrote it shows it already, as a rule. */
+  async followWrite({ id, version }: { id: string; version: number }): Promise<void> {
+    if (this.#engine instanceof SqliteEngine && isOfWrite(this.#engine.versionOf(id) ?? 0, version)) return;
+    await this.follow([id]);
   }
 
   /** What other brokers have written, should their messages be lost. */
