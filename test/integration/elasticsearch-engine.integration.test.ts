@@ -71,7 +71,7 @@ describe("To Elasticsearch", () => {
       "PUT /_index_template/shop-products",
       "GET /shop-products-v*/_alias",
       `PUT /${second}`,
-      `POST /${second}/_bulk`,
+      "POST /shop-products-next/_bulk",
       `GET /${second}/_refresh`,
       "GET /shop-products-v*/_alias",
       "POST /_aliases",

@@ -127,23 +127,19 @@ export class ElasticsearchEngine implements SearchEngine {
     }
   }
 
-  async #bulk(target: string, entries: readonly IndexEntry[], requireAlias = true): Promise<void> {
+  async #bulk(target: string, entries: readonly IndexEntry[]): Promise<void> {
     const refused: { id: string; reason: string }[] = [];
     for (let from = 0; from < entries.length; from += BULK)
-      refused.push(...(await this.#bulkWithRetries(target, entries.slice(from, from + BULK), requireAlias)));
+      refused.push(...(await this.#bulkWithRetries(target, entries.slice(from, from + BULK))));
     if (refused.length > 0) throw new EntriesRefused(refused);
   }
 
   /** Each item of a bulk request has a fate of its own: what the server had no room for is sent again. */
-  async #bulkWithRetries(
-    target: string,
-    entries: readonly IndexEntry[],
-    requireAlias: boolean,
-  ): Promise<{ id: string; reason: string }[]> {
+  async #bulkWithRetries(target: string, entries: readonly IndexEntry[]): Promise<{ id: string; reason: string }[]> {
     const refused: { id: string; reason: string }[] = [];
     let waiting = entries;
     for (let attempt = 1; ; attempt++) {
-      const items = await this.#bulkOnce(target, waiting, requireAlias);
+      const items = await this.#bulkOnce(target, waiting);
       const again: IndexEntry[] = [];
       items.forEach(({ status = 500, error }, index) => {
         const entry = waiting[index] as IndexEntry;
@@ -160,7 +156,7 @@ export class ElasticsearchEngine implements SearchEngine {
     }
   }
 
-  async #bulkOnce(target: string, entries: readonly IndexEntry[], requireAlias: boolean): Promise<estypes.BulkResponseItem[]> {
+  async #bulkOnce(target: string, entries: readonly IndexEntry[]): Promise<estypes.BulkResponseItem[]> {
     const operations = entries.flatMap((entry) => [
       { index: { _id: entry.id, version: entry.version, version_type: "external_gte" as const } },
       documentOf(entry),
@@ -168,7 +164,7 @@ export class ElasticsearchEngine implements SearchEngine {
     try {
       const { items } = await this.#client.bulk(
         // Elasticsearch would otherwise make an index of this name by itself, with mappings that it guesses.
-        { index: target, operations, ...(requireAlias && { require_alias: true }) },
+        { index: target, operations, require_alias: true },
         { requestTimeout: WRITE_TIMEOUT_MS, maxRetries: 0 },
       );
       return items.map(({ index }) => index as estypes.BulkResponseItem);
@@ -235,7 +231,8 @@ export class ElasticsearchEngine implements SearchEngine {
     const index = `${this.#name}-v${SCHEMA_VERSION}-${Date.now().toString(36)}`;
     await this.#run(() => this.#client.indices.create({ index, aliases: { [next]: {} } }, { requestTimeout: WRITE_TIMEOUT_MS }));
     return {
-      put: (entries) => (entries.length === 0 ? Promise.resolve() : this.#bulk(index, entries, false)),
+      // By the alias: an index that another broker has dropped, because this one was taken for dead, is not made up again.
+      put: (entries) => this.#bulk(next, entries),
       finish: () => this.#takeOver(index),
       abandon: () => this.#drop(index),
     };

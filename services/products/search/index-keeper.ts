@@ -133,7 +133,7 @@ export class IndexKeeper {
 
   /** Starts it, unless something is done with the index already, and answers at once. */
   want(kind: Job["kind"]): void {
-    this.#wanted = kind;
+    if (this.#wanted !== "rebuild") this.#wanted = kind;
     this.#poller.wake();
   }
 
@@ -148,17 +148,25 @@ export class IndexKeeper {
   }
 
   async #round(): Promise<number> {
-    const { engine, clock, checkEveryMs } = this.#options;
     const wanted = this.#wanted;
-    if (wanted === "rebuild" || (await engine.needsRebuild())) {
-      await this.#alone("rebuild", () => this.rebuild());
-      if (this.#wanted === "rebuild") this.#wanted = undefined;
-    } else if (wanted === "check" || clock.now() >= this.#nextCheckAt) {
-      await this.#alone("check", () => this.check(), wanted === "check" ? 0 : checkEveryMs / 2);
-      if (this.#wanted === "check") this.#wanted = undefined;
-      this.#nextCheckAt = clock.now() + checkEveryMs;
+    this.#wanted = undefined;
+    try {
+      await this.#work(wanted);
+    } catch (error) {
+      this.#wanted ??= wanted;
+      throw error;
     }
     return LOOK_AGAIN_MS;
+  }
+
+  async #work(wanted: Job["kind"] | undefined): Promise<void> {
+    const { engine, clock, checkEveryMs } = this.#options;
+    if (wanted === "rebuild" || (await engine.needsRebuild())) {
+      await this.#alone("rebuild", () => this.rebuild());
+    } else if (wanted === "check" || clock.now() >= this.#nextCheckAt) {
+      await this.#alone("check", () => this.check(), wanted === "check" ? 0 : checkEveryMs / 2);
+      this.#nextCheckAt = clock.now() + checkEveryMs;
+    }
   }
 
   /** On one broker at a time where they share the index. After it, nobody does it again by himself for a while. */
@@ -251,7 +259,7 @@ export class IndexKeeper {
       this.#lastCheck = result;
       if (result.missing + result.stale + result.surplus > 0) log.warn("The search index was not what the catalogue is", result);
       // The catalogue was set back, by a backup perhaps: the index would take its own, later versions for better.
-      if (isAhead) await this.rebuild();
+      if (isAhead) this.want("rebuild");
     });
   }
 
