@@ -47,14 +47,10 @@ interface Filters {
   allNames: number;
 }
 
-interface VariantFacts {
-  /** A variant has the attributes asked for. */
-  fits: boolean;
-  /** One of these can be sold. */
-  fitsAvailable: boolean;
-  /** Any variant at all can. */
-  anyAvailable: boolean;
-}
+/** What is true of a product's variants, as bits: one has the attributes asked for; one of these can be sold; any at all can. */
+const FITS = 1;
+const FITS_AVAILABLE = 2;
+const ANY_AVAILABLE = 4;
 
 const CATEGORY = 1;
 const BRAND = 2;
@@ -165,27 +161,23 @@ export class Columns {
     );
   }
 
-  #variantFacts(row: number, { attributeBits, allNames }: Filters): VariantFacts {
+  #variantFacts(row: number, { attributeBits, allNames }: Filters): number {
     const variants = this.#variants[row] as readonly number[];
-    let [fits, fitsAvailable, anyAvailable] = [false, false, false];
+    let facts = 0;
     for (let at = 0; at < variants.length; ) {
-      const available = variants[at] === 1;
       const end = at + 2 + (variants[at + 1] as number);
       let bits = 0;
       if (allNames !== 0) for (let i = at + 2; i < end; i++) bits |= attributeBits[variants[i] as number] as number;
-      if (bits === allNames) {
-        fits = true;
-        if (available) fitsAvailable = true;
-      }
-      if (available) anyAvailable = true;
+      if (variants[at] === 1) facts |= bits === allNames ? FITS | FITS_AVAILABLE | ANY_AVAILABLE : ANY_AVAILABLE;
+      else if (bits === allNames) facts |= FITS;
       at = end;
     }
-    return { fits, fitsAvailable, anyAvailable };
+    return facts;
   }
 
-  #isWanted({ fits, fitsAvailable, anyAvailable }: VariantFacts, available: boolean | undefined): boolean {
-    if (available === undefined) return fits;
-    return available ? fitsAvailable : fits && !anyAvailable;
+  #isWanted(facts: number, available: boolean | undefined): boolean {
+    if (available === undefined) return (facts & FITS) !== 0;
+    return available ? (facts & FITS_AVAILABLE) !== 0 : (facts & (FITS | ANY_AVAILABLE)) === FITS;
   }
 
   /** Counts all facets and the total in one pass: a row that fails one filter counts for the facet of that filter alone. */
@@ -212,9 +204,9 @@ export class Columns {
         if ((failures & ~PRICE) === 0) bump(prices, priceRange(this.#prices[row] as number));
       }
       if (failures !== 0) return;
-      if (facts.fitsAvailable) inStock += 1;
-      if (facts.fits && !facts.anyAvailable) soldOut += 1;
-      if (available === false && facts.anyAvailable) return;
+      if ((facts & FITS_AVAILABLE) !== 0) inStock += 1;
+      if ((facts & (FITS | ANY_AVAILABLE)) === FITS) soldOut += 1;
+      if (available === false && (facts & ANY_AVAILABLE) !== 0) return;
       const variants = this.#variants[row] as readonly number[];
       for (let at = 0; at < variants.length; ) {
         const end = at + 2 + (variants[at + 1] as number);
