@@ -45,6 +45,9 @@ interface ComparedPage {
   isAhead: boolean;
 }
 
+/** An outage says in its cause what has happened. */
+const causeOf = (error: unknown): string => messageOf((error as Error).cause ?? error);
+
 type Job = NonNullable<IndexStatus["job"]>;
 type Check = NonNullable<IndexStatus["lastCheck"]>;
 
@@ -66,7 +69,7 @@ export class IndexKeeper {
     this.#poller = new Poller({
       round: () => this.#round(),
       maxSleepMs: LOOK_AGAIN_MS,
-      onError: (error) => options.log.warn("The search index waits", { error: messageOf(error) }),
+      onError: (error) => options.log.warn("The search index waits", { error: causeOf(error) }),
     });
   }
 
@@ -226,7 +229,7 @@ export class IndexKeeper {
         await this.#between(job, 0);
         await building.finish();
       } catch (error) {
-        await building.abandon().catch((failure) => log.warn("A half-made search index is left", { error: messageOf(failure) }));
+        await building.abandon().catch((failure) => log.warn("A half-made search index is left", { error: causeOf(failure) }));
         throw error;
       }
       await this.#putChanged(job.startedAt, (entries) => this.#tolerating(engine.put(entries)));
@@ -308,7 +311,7 @@ export class IndexKeeper {
       }
       return true;
     } catch (error) {
-      log.warn("The stock could not be compared with inventory's", { error: messageOf(error) });
+      log.warn("The stock could not be compared with inventory's", { error: causeOf(error) });
       return false;
     }
   }

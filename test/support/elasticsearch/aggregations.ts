@@ -54,7 +54,7 @@ const bucketsOf = (aggregation: Json, documents: readonly Counted[], mapping: Ma
     }
     case "terms": {
       const { field, size, include } = only(body, ["field", "size", "include"], kind);
-      const pattern = include === undefined ? undefined : new RegExp(`^(?:${include})$`, "u");
+      const pattern = include === undefined ? undefined : new RegExp(`^(?:${include})$`);
       const byKey = new Map<string, Counted[]>();
       for (const document of documents)
         for (const value of new Set(valuesOf(document, String(field)).map(String)))
