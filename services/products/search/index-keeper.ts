@@ -9,8 +9,9 @@ import type { ProductDocument } from "../product.document.ts";
 import { findChangedSince, findProducts, findProductsAfter, findProductsBySku } from "../product.repository.ts";
 import { type Availabilities, findAvailability, findToldSince, setAvailability } from "./availability.ts";
 import { entryOf, type IndexEntry, type SkuAvailability } from "./index-entry.ts";
+import { Joined } from "./joined.ts";
 import { claimLease, type Lease, type LeaseDocument } from "./lease.ts";
-import { EntriesRefused } from "./search.errors.ts";
+import { EntriesRefused, type Refused } from "./search.errors.ts";
 import type { SearchEngine } from "./search-engine.ts";
 
 export interface IndexKeeperOptions {
@@ -57,6 +58,8 @@ type Check = NonNullable<IndexStatus["lastCheck"]>;
 export class IndexKeeper {
   readonly #options: IndexKeeperOptions;
   readonly #poller: Poller;
+  /** An import brings events faster than single writes to another server could follow. */
+  readonly #following = new Joined((productIds) => this.#putAsTheyAre(productIds));
   #job: (Job & { done: Promise<void> }) | undefined;
   #lastCheck: Check | null = null;
   #wanted: Job["kind"] | undefined;
@@ -83,10 +86,32 @@ export class IndexKeeper {
     await this.#job?.done.catch(() => {});
   }
 
-  /** Shows these products as they are in the store now. */
+  /** Shows these products as they are in the store now. Rejects with `EntriesRefused` where one of them is refused. */
   async follow(productIds: readonly string[]): Promise<void> {
+    if (productIds.length === 0) return;
+    try {
+      await this.#following.run(productIds);
+    } catch (error) {
+      // Of another one in the batch it is not our failure.
+      if (!(error instanceof EntriesRefused)) throw error;
+      const own = error.refused.filter(({ id }) => productIds.includes(id));
+      if (own.length > 0) throw new EntriesRefused(own);
+    }
+  }
+
+  async #putAsTheyAre(productIds: readonly string[]): Promise<void> {
     const { documents, engine } = this.#options;
-    await engine.put(await this.#entriesOf(await findProducts(documents, productIds)));
+    const refused: Refused[] = [];
+    for (let at = 0; at < productIds.length; at += PAGE) {
+      const products = await findProducts(documents, productIds.slice(at, at + PAGE));
+      try {
+        await engine.put(await this.#entriesOf(products));
+      } catch (error) {
+        if (!(error instanceof EntriesRefused)) throw error;
+        refused.push(...error.refused);
+      }
+    }
+    if (refused.length > 0) throw new EntriesRefused(refused);
   }
 
   /** The products that have these SKUs. */

@@ -1,10 +1,17 @@
 import { Refusal } from "@molecart/mixins/lib/errors.ts";
 
+export interface Refused {
+  id: string;
+  reason: string;
+}
+
 /** The engine does not take these entries, whatever else becomes of it: to be seen by an operator. */
 export class EntriesRefused extends Refusal {
-  constructor(refused: readonly { id: string; reason: string }[]) {
+  readonly refused: readonly Refused[];
+  constructor(refused: readonly Refused[]) {
     const [first] = refused;
     super("ENTRIES_REFUSED", 422, `The index refuses ${refused.length}, such as ${first?.id}: ${first?.reason}`, { refused });
+    this.refused = refused;
   }
 }
 
