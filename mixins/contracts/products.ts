@@ -77,13 +77,22 @@ export type HistoryEntry = Static<typeof HistoryEntry>;
 export const Sort = Type.Enum(["relevance", "price", "-price", "name", "-name", "newest"]);
 export type Sort = Static<typeof Sort>;
 
+/** What a person has typed, not necessarily to its end. */
+const SearchText = Type.String({ maxLength: 200 });
+
 export const SearchParams = Exactly({
-  q: Type.Optional(Type.String({ maxLength: 200 })),
+  q: Type.Optional(SearchText),
+  /** With all categories below it. */
   category: Type.Optional(Slug),
-  brand: Type.Optional(Type.String({ maxLength: 100 })),
-  /** Minor units. */
+  /** Any of these, in any case, with or without accents. */
+  brand: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 100 }), { maxItems: 20 })),
+  /** `colour:red`, exactly as the facet says it. Values of one name are alternatives; one variant must have them for all names. */
+  attribute: Type.Optional(Type.Array(Type.String({ maxLength: 160, pattern: "^[^:]*:" }), { maxItems: 20 })),
+  /** Minor units, inclusive. */
   minPrice: Type.Optional(Type.Integer({ minimum: 0 })),
   maxPrice: Type.Optional(Type.Integer({ minimum: 0 })),
+  /** true: a variant of the asked attributes is in stock. false: nothing of the product is. */
+  available: Type.Optional(Type.Boolean()),
   sort: Type.Optional(Sort),
   limit: Type.Integer({ minimum: 1, maximum: 100, default: 20 }),
   cursor: Type.Optional(Type.String({ minLength: 1, maxLength: 500 })),
@@ -91,13 +100,58 @@ export const SearchParams = Exactly({
 export type SearchParams = Static<typeof SearchParams>;
 
 const Facet = Type.Array(Exactly({ value: Type.String(), count: Type.Integer() }));
+/** Each is counted under the other filters: a count is the `total` of the same search with that value. The most frequent
+ *  values come first; of very many, only those. */
+export const Facets = Exactly({
+  category: Facet,
+  brand: Facet,
+  attributes: Type.Array(Exactly({ name: Type.String(), values: Facet })),
+  /** Ranges to be sent back as they are; the last one has no end. */
+  price: Type.Array(
+    Exactly({ minPrice: Type.Integer(), maxPrice: Type.Union([Type.Integer(), Type.Null()]), count: Type.Integer() }),
+  ),
+  availability: Exactly({ available: Type.Integer(), unavailable: Type.Integer() }),
+});
 export const SearchResult = Exactly({
   items: Type.Array(Product),
-  facets: Exactly({ category: Facet, brand: Facet }),
+  facets: Facets,
   total: Type.Integer(),
+  /** Nothing has the words as they were typed; these have words like them. */
+  approximate: Type.Boolean(),
   nextCursor: Type.Union([Type.String(), Type.Null()]),
 });
 export type SearchResult = Static<typeof SearchResult>;
+
+export const Suggestions = Exactly({
+  products: Type.Array(Exactly({ productId: Id, slug: Type.String(), name: Type.String() })),
+  brands: Type.Array(Type.String()),
+  categories: Type.Array(Exactly({ slug: Type.String(), name: Type.String() })),
+});
+export type Suggestions = Static<typeof Suggestions>;
+
+/** Of the index that the answering broker searches. */
+export const IndexStatus = Exactly({
+  engine: Type.Enum(["sqlite", "elasticsearch"]),
+  /** ready: it answers. building: it is made for the first time. unavailable: it is out of reach. */
+  state: Type.Enum(["ready", "building", "unavailable"]),
+  /** What is done with it on this broker at the moment. */
+  job: Type.Union([Exactly({ kind: Type.Enum(["check", "rebuild"]), startedAt: Time, products: Type.Integer() }), Type.Null()]),
+  /** The last comparison with the catalogue, repaired at once. */
+  lastCheck: Type.Union([
+    Exactly({
+      at: Time,
+      products: Type.Integer(),
+      /** Not in the index, in it with an old state, in it without being in the catalogue. */
+      missing: Type.Integer(),
+      stale: Type.Integer(),
+      surplus: Type.Integer(),
+      /** Whether inventory has answered for all SKUs. */
+      stockCompared: Type.Boolean(),
+    }),
+    Type.Null(),
+  ]),
+});
+export type IndexStatus = Static<typeof IndexStatus>;
 
 export interface CategoryNode {
   slug: string;
@@ -202,6 +256,16 @@ export const products = contract({
       result: Exactly({ items: Type.Array(Product) }),
       idempotent: true,
     },
+    /** While somebody types: names of products and brands that have all the words, and categories. */
+    suggest: {
+      params: Exactly({ q: SearchText, limit: Type.Integer({ minimum: 1, maximum: 20, default: 5 }) }),
+      result: Suggestions,
+      idempotent: true,
+    },
+    /** For operators. Both start their work and answer at once; `indexStatus` tells how far it is. */
+    checkIndex: { params: NoParams, result: IndexStatus, idempotent: true },
+    rebuildIndex: { params: NoParams, result: IndexStatus, idempotent: true },
+    indexStatus: { params: NoParams, result: IndexStatus, idempotent: true },
     /** `version` grows with every change of the tree. */
     categories: {
       params: NoParams,
@@ -314,12 +378,18 @@ export const products = contract({
     IMPORT_NOT_FOUND: "No such import",
     IMPORT_CLOSED: "The import has ended",
     TOO_MANY_IMPORTS: "Too many imports are open",
+    /** Of events, never of an answer. */
+    ENTRIES_REFUSED: "The search index does not take a product",
     DEMO_NOT_AVAILABLE: "The demo shop exists in the embedded mode only",
   },
   refusals: {
     get: { PRODUCT_NOT_FOUND: 404 },
     search: { INVALID_CURSOR: 400 },
     related: { PRODUCT_NOT_FOUND: 404 },
+    suggest: {},
+    checkIndex: {},
+    rebuildIndex: {},
+    indexStatus: {},
     categories: {},
     items: {},
     create: { SLUG_TAKEN: 409, SKU_TAKEN: 409, CATEGORY_NOT_FOUND: 422, MIXED_CURRENCIES: 422 },
@@ -327,11 +397,41 @@ export const products = contract({
       PRODUCT_NOT_FOUND: 404,
       SLUG_TAKEN: 409,
       SKU_TAKEN: 409,
-      VERSION_CONFLICT: 409,
+      VERSION_CONFLICT: 412,
       CATEGORY_NOT_FOUND: 422,
       MIXED_CURRENCIES: 422,
+      PRODUCT_BUSY: 503,
     },
-    remove: { PRODUCT_NOT_FOUND: 404 },
+    remove: { PRODUCT_NOT_FOUND: 404, VERSION_CONFLICT: 412, PRODUCT_BUSY: 503 },
+    getBySlug: { PRODUCT_NOT_FOUND: 404 },
+    list: { INVALID_CURSOR: 400 },
+    history: { PRODUCT_NOT_FOUND: 404 },
+    brands: {},
+    createCategory: { CATEGORY_TAKEN: 409, CATEGORY_NOT_FOUND: 422, CATEGORY_LIMIT: 422, CATEGORIES_BUSY: 503 },
+    changeCategory: {
+      // The category itself, or the one that it is to stand below.
+      CATEGORY_NOT_FOUND: [404, 422],
+      CATEGORY_TAKEN: 409,
+      CATEGORY_CYCLE: 422,
+      CATEGORY_LIMIT: 422,
+      CATEGORIES_BUSY: 503,
+    },
+    removeCategory: {
+      // The category itself, or the target.
+      CATEGORY_NOT_FOUND: [404, 422],
+      CATEGORY_NOT_EMPTY: 409,
+      CATEGORY_CYCLE: 422,
+      CATEGORY_LIMIT: 422,
+      CATEGORIES_BUSY: 503,
+    },
+    startImport: { TOO_MANY_IMPORTS: 409 },
+    takeImportPart: { IMPORT_NOT_FOUND: 404, PRODUCT_BUSY: 503 },
+    getImport: { IMPORT_NOT_FOUND: 404 },
+    listImports: { INVALID_CURSOR: 400 },
+    listImportErrors: { INVALID_CURSOR: 400, IMPORT_NOT_FOUND: 404 },
+    cancelImport: { IMPORT_NOT_FOUND: 404, IMPORT_CLOSED: 409 },
+    exportPage: { INVALID_CURSOR: 400 },
     seedDemo: { DEMO_NOT_AVAILABLE: 409 },
   },
+  handles: ["product.created", "product.updated", "product.deleted", "availability.changed"],
 });

@@ -85,9 +85,7 @@ export class SqliteConnection implements SqliteDatabase {
     this.#db = new DatabaseSync(path, { readOnly, timeout: BUSY_TIMEOUT_MS });
     if (readOnly) return;
     // FULL: a commit that was answered survives a power cut. WAL: `verify` and backups can read while the shop runs.
-    this.#db.exec(
-      "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma cache_size = -4000",
-    );
+    this.#db.exec("pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; pragma cache_size = -4000");
   }
 
   prepare(sql: string): SqliteStatement {

@@ -143,8 +143,7 @@ export class AnswerCache<R extends CachedRoute = CachedRoute> {
 
   /** Products have changed. What shows them, or might have to, is forgotten; so are the answers that are under way. */
   changed(changes: readonly ProductChanged[]): void {
-    for (const { id, version = 0 } of changes)
-      if (version > (this.#versions.get(id) ?? 0)) this.#versions.set(id, version);
+    for (const { id, version = 0 } of changes) if (version > (this.#versions.get(id) ?? 0)) this.#versions.set(id, version);
     const ids = new Set(changes.map(({ id }) => id));
     this.#forget(({ route, products }) => route.cache === "products" || products.some(({ id }) => ids.has(id)));
   }

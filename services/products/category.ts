@@ -1,5 +1,6 @@
 import type { CategoryNode } from "@molecart/mixins/contracts/products.ts";
 import { CategoryCycle, CategoryLimit, CategoryNotFound, CategoryTaken } from "./product.errors.ts";
+import { wordsOf } from "./search/words.ts";
 
 interface Place {
   node: CategoryNode;
@@ -20,6 +21,7 @@ export interface Alias {
 export class CategoryTree {
   #roots: readonly CategoryNode[] = [];
   #version = 0;
+  #renames = 0;
   #places = new Map<string, Place>();
   /** The category that an old slug stands for now, and the old slugs of each. */
   #targets = new Map<string, string>();
@@ -37,6 +39,7 @@ export class CategoryTree {
       for (const child of node.children) visit(child, path);
     };
     for (const root of roots) visit(root, []);
+    if ([...places].some(([slug, { path }]) => isNamedOtherwise(this.#places.get(slug)?.path ?? path, path))) this.#renames++;
     this.#roots = roots;
     this.#version = version;
     this.#places = places;
@@ -55,6 +58,11 @@ export class CategoryTree {
   /** Grows with every write of the tree. */
   get version(): number {
     return this.#version;
+  }
+
+  /** Grows when a category that stays gets another name, or another one above it: its products are found by these names. */
+  get renames(): number {
+    return this.#renames;
   }
 
   has(slug: string): boolean {
@@ -89,11 +97,26 @@ export class CategoryTree {
     return this.withDescendants(this.withAncestors(slug)[0] as string);
   }
 
+  /** Categories whose own name has all these folded words, the last one perhaps not typed to its end; the uppermost first. */
+  named(words: readonly string[]): { slug: string; name: string }[] {
+    if (words.length === 0) return [];
+    return [...this.#places.values()]
+      .filter(({ node }) => hasWords(wordsOf(node.name), words))
+      .sort((a, b) => a.path.length - b.path.length)
+      .map(({ node: { slug, name } }) => ({ slug, name }));
+  }
+
   /** The names from the top down to it. */
   names(slug: string): string[] {
     return this.#places.get(this.current(slug))?.path.map(({ name }) => name) ?? [];
   }
 }
+
+const isNamedOtherwise = (before: readonly CategoryNode[], after: readonly CategoryNode[]): boolean =>
+  before.length !== after.length || before.some(({ name }, index) => name !== after[index]?.name);
+
+const hasWords = (own: readonly string[], typed: readonly string[]): boolean =>
+  typed.every((word, index) => own.some((one) => (index === typed.length - 1 ? one.startsWith(word) : one === word)));
 
 const slugsOf = (node: CategoryNode): string[] => [node.slug, ...node.children.flatMap(slugsOf)];
 

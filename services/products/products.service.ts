@@ -1,5 +1,6 @@
 import { products } from "@molecart/mixins/contracts/products.ts";
 import { documentStore } from "@molecart/mixins/document-store.mixin.ts";
+import type { HealthCheckedService } from "@molecart/mixins/health.ts";
 import { implement } from "@molecart/mixins/implement.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { Poller } from "@molecart/mixins/messaging/poller.ts";
@@ -27,19 +28,13 @@ import {
 } from "./import/import.operations.ts";
 import { PRODUCT_INDEXES, type ProductDocument } from "./product.document.ts";
 import { ProductNotFound } from "./product.errors.ts";
-import {
-  archiveProduct,
-  createProduct,
-  historyOf,
-  listProducts,
-  restate,
-  updateProduct,
-} from "./product.operations.ts";
+import { archiveProduct, createProduct, historyOf, listProducts, restate, updateProduct } from "./product.operations.ts";
 import { findProductBySlug, findProductsBySku } from "./product.repository.ts";
 import { isPublished, itemsOf } from "./product.ts";
 import { productsConfig } from "./products.config.ts";
-import { Showcase } from "./search/showcase.ts";
-import { SqliteIndex } from "./search/sqlite-index.ts";
+import { AVAILABILITY_INDEXES, type AvailabilityDocument } from "./search/availability.ts";
+import type { LeaseDocument } from "./search/lease.ts";
+import { SearchDesk } from "./search/search-desk.ts";
 
 /** Another broker may have changed the tree, or died while products followed it. */
 const CATEGORIES_EVERY_MS = 30_000;
@@ -51,6 +46,8 @@ interface Also {
   categories: CategoriesDocument;
   imports: ImportDocument;
   import_errors: ImportErrorsDocument;
+  availability: AvailabilityDocument;
+  search: LeaseDocument;
 }
 
 export default implement(products, {
@@ -61,14 +58,21 @@ export default implement(products, {
       indexes: PRODUCT_INDEXES,
       outbox: { restate },
       migrations: new URL("./migrations/", import.meta.url),
-      also: { categories: {}, imports: { indexes: IMPORT_INDEXES }, import_errors: { indexes: IMPORT_ERROR_INDEXES } },
+      also: {
+        categories: {},
+        imports: { indexes: IMPORT_INDEXES },
+        import_errors: { indexes: IMPORT_ERROR_INDEXES },
+        availability: { indexes: AVAILABILITY_INDEXES },
+        search: {},
+      },
     }),
   ],
 
   vars: (broker) => ({
     config: productsConfig(runtimeOf(broker).env),
     categories: new CategoryTree([]),
-    showcase: undefined as unknown as Showcase,
+    followedRenames: 0,
+    search: undefined as unknown as SearchDesk,
     /** Gives products whose category was renamed or removed their new one. */
     settling: undefined as unknown as Poller,
   }),
@@ -76,44 +80,70 @@ export default implement(products, {
   methods: {
     /** Shows written products here at once, and lets the other brokers know. The writes themselves have succeeded. */
     async tell(written: readonly { id: string; version: number }[]): Promise<void> {
-      await this.showcase.refresh(written.map(({ id }) => id)).catch((error) => this.warnOfDelay(error));
       const productIds = written.map(({ id }) => id);
-      if (productIds.length > 0) this.broker.broadcast("products.changed", { productIds });
+      await this.search.show(productIds);
+      if (productIds.length === 0) return;
+      const versions = Object.fromEntries(written.map(({ id, version }) => [id, version]));
+      this.broker.broadcast("products.changed", { productIds, versions });
     },
     async reloadCategories(): Promise<void> {
       await loadCategories(this, demoCategories);
+      this.followRenames();
     },
-    /** Products follow the tree, and the other brokers read it again. */
+    /** The index has the names of categories, and no product has changed with them. */
+    followRenames(): void {
+      if (this.categories.renames === this.followedRenames) return;
+      this.followedRenames = this.categories.renames;
+      this.search?.keeper.want("rebuild");
+    },
+    /** Products and index follow the tree, and the other brokers read it again. */
     tellCategories(): void {
+      this.followRenames();
       this.broker.broadcast("products.categoriesChanged", { version: this.categories.version });
       this.settling.wake();
     },
     async settleCategories(): Promise<"more" | number> {
       const written = await settleAliases(this);
+      this.followRenames();
       if (written.length === 0) return CATEGORIES_EVERY_MS;
       await this.tell(written);
       return "more";
-    },
-    warnOfDelay(error: unknown): void {
-      this.logger.warn("The search shows a change later", { error: messageOf(error) });
     },
   },
 
   actions: {
     async get({ params: { productId, includeUnpublished } }) {
-      const product = await this.showcase.get(productId);
+      const product = await this.search.showcase.get(productId);
       if (product === undefined || !(includeUnpublished || isPublished(product))) throw new ProductNotFound(productId);
       return product;
     },
 
     search({ params }) {
-      return this.showcase.search(params);
+      return this.search.showcase.search(params);
     },
 
     async related({ params: { productId, limit } }) {
-      const product = await this.showcase.get(productId);
+      const product = await this.search.showcase.get(productId);
       if (product === undefined) throw new ProductNotFound(productId);
-      return { items: await this.showcase.related(product, limit) };
+      return { items: await this.search.showcase.related(product, limit) };
+    },
+
+    suggest({ params: { q, limit } }) {
+      return this.search.showcase.suggest(q, limit);
+    },
+
+    checkIndex() {
+      this.search.keeper.want("check");
+      return this.search.keeper.status();
+    },
+
+    rebuildIndex() {
+      this.search.keeper.want("rebuild");
+      return this.search.keeper.status();
+    },
+
+    indexStatus() {
+      return this.search.keeper.status();
     },
 
     categories() {
@@ -139,8 +169,7 @@ export default implement(products, {
     },
 
     async brands() {
-      const { facets } = await this.showcase.search({ limit: 1 });
-      return { items: facets.brand };
+      return { items: await this.search.showcase.brands() };
     },
 
     async create({ params: { by, ...request } }) {
@@ -211,13 +240,38 @@ export default implement(products, {
     },
   },
 
+  durable: {
+    "product.created": {
+      handler({ params }) {
+        return this.search.followWrite(params.product);
+      },
+    },
+    "product.updated": {
+      handler({ params }) {
+        return this.search.followWrite(params.product);
+      },
+    },
+    "product.deleted": {
+      handler({ params }) {
+        return this.search.follow([params.productId]);
+      },
+    },
+    "availability.changed": {
+      async handler({ params }) {
+        const productIds = await this.search.keeper.hear(params.items);
+        await this.search.follow(productIds);
+        if (productIds.length > 0) this.broker.broadcast("products.changed", { productIds });
+      },
+    },
+  },
+
   events: {
     "products.changed": {
-      async handler(this: { broker: { nodeID: string }; showcase: Showcase; warnOfDelay(error: unknown): void }, ctx: Context) {
+      async handler(this: { broker: { nodeID: string }; search: SearchDesk }, ctx: Context) {
         if (ctx.nodeID === this.broker.nodeID) return;
         // A broker of the release before names one product.
         const { productId, productIds = [productId] } = ctx.params as { productId: string; productIds?: string[] };
-        await this.showcase.refresh(productIds).catch((error) => this.warnOfDelay(error));
+        await this.search.show(productIds);
       },
     },
     "products.categoriesChanged": {
@@ -235,15 +289,18 @@ export default implement(products, {
 
   async started() {
     await this.reloadCategories();
-    this.showcase = new Showcase({
+    this.search = await SearchDesk.open({
+      config: this.config,
       documents: this.documents,
-      categories: this.categories,
-      index: new SqliteIndex(),
+      availability: this.collections.availability,
+      leases: this.collections.search,
+      categories: () => this.categories,
+      askAvailability: async (skus) => (await this.call("v1.inventory.availability", { skus: [...skus] })).items,
       clock: this.clock,
-      catchUpEveryMs: this.config.catchUpEveryMs,
-      onError: (error) => this.warnOfDelay(error),
+      log: this.logger,
     });
-    await this.showcase.open();
+    const { healthChecks } = this as unknown as HealthCheckedService;
+    (this as unknown as HealthCheckedService).healthChecks = { ...healthChecks, search: () => this.search.checkHealth() };
     this.settling = new Poller({
       round: () => this.settleCategories(),
       maxSleepMs: CATEGORIES_EVERY_MS,
@@ -254,6 +311,6 @@ export default implement(products, {
 
   async stopped() {
     await this.settling?.stop();
-    await this.showcase?.close();
+    await this.search?.close();
   },
 });

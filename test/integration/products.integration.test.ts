@@ -168,7 +168,7 @@ for (const { store, servers, settings } of documentStores) {
         });
         expect(changed).toMatchObject({ name: "Torch", price: price(99), version: 2 });
         expect(await get(id)).toEqual(changed);
-        expect([await found({ q: "torch" }), await found({ q: "lamp", brand: "none" })]).toEqual([[id], []]);
+        expect([await found({ q: "torch" }), await found({ q: "lamp", brand: ["none"] })]).toEqual([[id], []]);
         expect((await call(broker, "v1.products.items", { skus: ["L-1", "T-1"] })).items.map(({ sku }) => sku)).toEqual(["T-1"]);
         await eventually(() => expect(told(id).map(({ type }) => type)).toEqual(["product.created", "product.updated"]));
         // What it has given up is free for others.
@@ -296,7 +296,7 @@ for (const { store, servers, settings } of documentStores) {
         expect(all.facets.brand.reduce((sum, { count }) => sum + count, 0)).toBe(all.total);
 
         const brand = all.facets.brand[0] as { value: string; count: number };
-        const narrowed = await search({ category: "audio", brand: brand.value, limit: 100 });
+        const narrowed = await search({ category: "audio", brand: [brand.value], limit: 100 });
         expect(narrowed.total).toBe(brand.count);
         expect(narrowed.facets.brand).toEqual(all.facets.brand);
         expect((await search({ maxPrice: 2_000, limit: 100 })).items.every((item) => item.price.amount <= 2_000)).toBe(true);

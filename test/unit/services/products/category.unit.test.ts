@@ -28,6 +28,20 @@ describe("The category tree", () => {
     expect(tree.withAncestors("c")).toEqual(["c"]);
     expect(tree.names("c")).toEqual([]);
   });
+
+  test("finds categories by words of their names, the uppermost first", () => {
+    const named = new CategoryTree([
+      { slug: "light", name: "Light", children: [{ slug: "desk-lamps", name: "Désk Lamps", children: [] }] },
+      { slug: "lamps", name: "Lamps", children: [] },
+    ]);
+    const slugs = (...words: string[]) => named.named(words).map(({ slug }) => slug);
+    expect([slugs("lam"), slugs("desk", "l"), slugs("lam", "desk"), slugs()]).toEqual([
+      ["lamps", "desk-lamps"],
+      ["desk-lamps"],
+      [],
+      [],
+    ]);
+  });
 });
 
 describe("A tree with old slugs", () => {
