@@ -10,6 +10,7 @@ export interface DocumentedOperation {
   method: string;
   path: string;
   access: string;
+  /** Of JSON. */
   hasBody: boolean;
 }
 
@@ -58,7 +59,7 @@ export class Documented {
         method: method.toUpperCase(),
         path,
         access: operation["x-access"] ?? "public",
-        hasBody: operation.requestBody !== undefined,
+        hasBody: operation.requestBody?.content["application/json"] !== undefined,
       })),
     );
   }

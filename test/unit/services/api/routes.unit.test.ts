@@ -109,7 +109,7 @@ describe("the table", () => {
       routes.map(({ path }) => path).filter((path) => path.startsWith("/api/v1/auth/") || path === "/api/v1/me/password"),
     );
     expect(limits.order?.map(({ method, path }) => `${method} ${path}`)).toEqual(["POST /api/v1/orders"]);
-    expect(limits.search?.map(({ path }) => path)).toEqual(["/api/v1/products"]);
+    expect(limits.search?.map(({ path }) => path)).toEqual(["/api/v1/products", "/api/v1/products/suggest"]);
     expect(limits.none?.map(({ path }) => path)).toEqual(["/.well-known/jwks.json", "/health/live", "/health/ready"]);
     expect(limits.read?.every(({ method }) => method === "GET")).toBe(true);
     expect(limits.write?.some(({ method }) => method === "GET")).toBe(false);
