@@ -1506,7 +1506,7 @@ export interface Operations {
   uploadImport: {
     args: {
       id: string;
-      body: unknown;
+      body: string | Uint8Array<ArrayBuffer> | Blob;
     };
     result: Import;
     code:
@@ -3270,6 +3270,8 @@ export interface Operation {
   idempotent: boolean;
   /** Its answer is a stream of events. */
   streams: boolean;
+  /** Its body, or its answer, is a file. */
+  file?: "sent" | "answered";
 }
 export type OperationArgs = Record<string, unknown>;
 
@@ -3503,6 +3505,7 @@ export const operations = {
     idempotencyKey: false,
     idempotent: true,
     streams: false,
+    file: "answered",
   },
   startImport: {
     id: "startImport",
@@ -3543,6 +3546,7 @@ export const operations = {
     idempotencyKey: false,
     idempotent: true,
     streams: false,
+    file: "sent",
   },
   downloadImportErrors: {
     id: "downloadImportErrors",
@@ -3553,6 +3557,7 @@ export const operations = {
     idempotencyKey: false,
     idempotent: true,
     streams: false,
+    file: "answered",
   },
   cancelImport: {
     id: "cancelImport",
