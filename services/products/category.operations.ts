@@ -4,7 +4,7 @@ import { newId } from "@molecart/mixins/lib/ids.ts";
 import type { CategoriesDocument } from "./category.document.ts";
 import { findOrInsertCategories, setCategories } from "./category.repository.ts";
 import { type Alias, CategoryTree, withCategory, withChangedCategory, withoutCategory } from "./category.ts";
-import { CategoriesBusy, CategoryNotEmpty, CategoryNotFound, CategoryTaken, ProductNotFound } from "./product.errors.ts";
+import { CategoriesBusy, CategoryNotEmpty, CategoryTaken, NoSuchCategory, ProductNotFound } from "./product.errors.ts";
 import { type ProductDesk, updateProduct } from "./product.operations.ts";
 import { findProductIdsIn } from "./product.repository.ts";
 import { slugOf } from "./product.ts";
@@ -90,7 +90,7 @@ export const changeCategory = async (desk: CategoryDesk, category: string, chang
 export const removeCategory = async (desk: CategoryDesk, category: string, target: string | undefined): Promise<void> => {
   await edit(desk, async ({ categories, aliases }) => {
     const node = new CategoryTree(categories).node(category);
-    if (node === undefined) throw new CategoryNotFound(category, 404);
+    if (node === undefined) throw new NoSuchCategory(category);
     if (target === undefined && (node.children.length > 0 || (await hasProducts(desk, category))))
       throw new CategoryNotEmpty(category);
     const nodes = withoutCategory(categories, category, target);

@@ -1,5 +1,5 @@
 import type { CategoryNode } from "@molecart/mixins/contracts/products.ts";
-import { CategoryCycle, CategoryLimit, CategoryNotFound, CategoryTaken } from "./product.errors.ts";
+import { CategoryCycle, CategoryLimit, CategoryNotFound, CategoryTaken, NoSuchCategory } from "./product.errors.ts";
 import { wordsOf } from "./search/words.ts";
 
 interface Place {
@@ -161,7 +161,7 @@ const put = (nodes: Nodes, node: CategoryNode, { parent, position }: Spot): Node
 const find = (nodes: Nodes, slug: string): Place => {
   const tree = new CategoryTree(nodes);
   const node = tree.node(slug);
-  if (node === undefined) throw new CategoryNotFound(slug, 404);
+  if (node === undefined) throw new NoSuchCategory(slug);
   const path = tree.withAncestors(slug).map((one) => tree.node(one) as CategoryNode);
   return { node, path };
 };

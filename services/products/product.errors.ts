@@ -18,10 +18,17 @@ export class SkuTaken extends Refusal {
   }
 }
 
+/** Of a category that a request names. */
 export class CategoryNotFound extends Refusal {
-  /** 404 where the category is what is asked for; 422 where it is named in a request. */
-  constructor(category: string, status: 404 | 422 = 422) {
-    super("CATEGORY_NOT_FOUND", status, `There is no category ${category}`, { category });
+  constructor(category: string) {
+    super("CATEGORY_NOT_FOUND", 422, `There is no category ${category}`, { category });
+  }
+}
+
+/** Of the category that is asked for. */
+export class NoSuchCategory extends Refusal {
+  constructor(category: string) {
+    super("CATEGORY_NOT_FOUND", 404, `There is no category ${category}`, { category });
   }
 }
 

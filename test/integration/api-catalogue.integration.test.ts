@@ -24,7 +24,9 @@ beforeAll(async () => {
   broker = await createBroker(["api", "products"], {
     env: { API_PORT: "0", API_UPLOAD_LIMIT_MB: "4", DATA_DIR: temporaryDataDir(), LOG_LEVEL: "fatal", RATE_LIMIT: "off" },
   });
-  broker.createService({ name: "users", version: 1, actions: { jwks: () => ({ keys: [publicJwk] }) } });
+  const revocations = { items: [], nextCursor: null, asOf: "2026-01-01T00:00:00.000Z", kids: [publicJwk.kid] };
+  const actions = { jwks: () => ({ keys: [publicJwk] }), revocations: () => revocations };
+  broker.createService({ name: "users", version: 1, actions });
   await broker.start();
   address = `${(broker.getLocalService("v1.api") as unknown as { address: string }).address}/api/v1`;
   const token = await new SignJWT({ email: "grace@example.com", name: "Grace", roles: ["staff"] })

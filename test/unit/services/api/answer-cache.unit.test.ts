@@ -83,6 +83,21 @@ describe("the cache of answers", () => {
     expect(cache.at("/p")).toBeDefined();
   });
 
+  test("keeps no tree of categories that is older than one it was told of, and no list over a change of the tree", async () => {
+    const cache = open();
+    const tree = (version: number) => ({ items: [], version });
+    await cache.read(route("categories"), "c", "/c", async () => tree(1));
+    await cache.read(route("products"), "l", "/l", async () => ({ items: [] }));
+    await cache.read(route("product"), "k", "/p", async () => product(1));
+    cache.categoriesChanged(3);
+    expect(["/c", "/l", "/p"].map((address) => cache.at(address) !== undefined)).toEqual([false, false, true]);
+    cache.categoriesChanged(2);
+    await cache.read(route("categories"), "c", "/c", async () => tree(2));
+    expect(cache.at("/c")).toBeUndefined();
+    await cache.read(route("categories"), "c", "/c", async () => tree(3));
+    expect(cache.at("/c")).toBeDefined();
+  });
+
   test("answers with what it had while the shop cannot be asked, for a time, and says so", async () => {
     const cache = open();
     const away = () => Promise.reject(outage);
