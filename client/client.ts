@@ -37,6 +37,8 @@ export interface RequestOptions {
   signal?: AbortSignal;
   /** In the place of the client's own. */
   withinMs?: number;
+  /** Headers of this request: `If-Match`, `Upload-Offset`. */
+  headers?: Readonly<Record<string, string>>;
   /** Also repeats what may have an effect twice: for callers who know what to make of that. */
   repeat?: boolean;
 }
@@ -46,8 +48,11 @@ interface PreparedRequest {
   server: Operation["server"];
   path: string;
   headers: Record<string, string>;
-  body: string | undefined;
+  body: File | undefined;
 }
+
+/** What can be sent as it is, and sent again. */
+type File = string | Uint8Array<ArrayBuffer> | Blob;
 
 const ATTEMPT_MS = 10_000;
 const WITHIN_MS = 30_000;
@@ -101,7 +106,7 @@ export class MolecartClient extends ShopApi {
   }
 
   protected override async send(operation: Operation, args: OperationArgs = {}, options: RequestOptions = {}): Promise<unknown> {
-    const request = this.#requestOf(operation, args);
+    const request = this.#requestOf(operation, args, options);
     const mayRepeat = operation.idempotent || options.repeat === true || request.headers["idempotency-key"] !== undefined;
     const deadline = this.#giveUpAt(options);
     let renewed = false;
@@ -134,7 +139,7 @@ export class MolecartClient extends ShopApi {
     let failures = 0;
     let giveUpAt = this.#giveUpAt(options);
     for (;;) {
-      const request = this.#requestOf(operation, args);
+      const request = this.#requestOf(operation, args, options);
       request.headers.accept = "text/event-stream";
       if (lastId !== undefined) request.headers["last-event-id"] = lastId;
       const silence = new Silence(STREAM_SILENCE_MS);
@@ -178,17 +183,21 @@ export class MolecartClient extends ShopApi {
     return performance.now() + (options.withinMs ?? (typeof withinMs === "function" ? withinMs() : withinMs));
   }
 
-  #requestOf({ method, path, server, query, idempotencyKey }: Operation, args: OperationArgs): PreparedRequest {
+  #requestOf(operation: Operation, args: OperationArgs, options: RequestOptions): PreparedRequest {
+    const { method, path, server, query, idempotencyKey, file } = operation;
     const { body, idempotencyKey: key, ...values } = args;
     const search = new URLSearchParams();
-    for (const name of query) if (values[name] !== undefined) search.append(name, String(values[name]));
+    // A list is a name that is repeated.
+    for (const name of query)
+      for (const value of [values[name]].flat()) if (value !== undefined) search.append(name, String(value));
     const filled = path.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(values[name])));
     const headers: Record<string, string> = { ...this.#options.headers };
-    if (body !== undefined) headers["content-type"] = "application/json";
+    if (body !== undefined) headers["content-type"] = file === "sent" ? "application/octet-stream" : "application/json";
+    for (const [name, value] of Object.entries(options.headers ?? {})) headers[name.toLowerCase()] = value;
     // One key for all attempts: they are one request.
     if (idempotencyKey) headers["idempotency-key"] = (key as string | undefined) ?? crypto.randomUUID();
-    const text = body === undefined ? undefined : JSON.stringify(body);
-    return { method, server, headers, path: search.size === 0 ? filled : `${filled}?${search}`, body: text };
+    const content = body === undefined || file === "sent" ? (body as File | undefined) : JSON.stringify(body);
+    return { method, server, headers, path: search.size === 0 ? filled : `${filled}?${search}`, body: content };
   }
 
   #baseOf(server: Operation["server"]): string {
@@ -205,7 +214,9 @@ export class MolecartClient extends ShopApi {
     signal: AbortSignal | undefined,
   ): Promise<Response> {
     const url = this.#baseOf(server) + path;
-    const attemptMs = Math.min(this.#options.attemptMs ?? ATTEMPT_MS, Math.max(deadline - performance.now(), 1));
+    const left = Math.max(deadline - performance.now(), 1);
+    // A file takes its time: the request's own deadline is all that it has.
+    const attemptMs = operation.file === undefined ? Math.min(this.#options.attemptMs ?? ATTEMPT_MS, left) : left;
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new Error(`not within ${Math.round(attemptMs)} ms`)), attemptMs);
     const withDeadline = signal === undefined ? late.signal : AbortSignal.any([late.signal, signal]);
@@ -242,7 +253,7 @@ export class MolecartClient extends ShopApi {
     const cartToken = response.headers.get("x-cart-token");
     if (cartToken !== null && cartToken !== this.#cartToken) this.#setCartToken(cartToken);
     const text = await response.text();
-    const result = text === "" ? null : parse(text);
+    const result = operation.file === "answered" ? text : text === "" ? null : parse(text);
     if (operation.server === "shop" && isTokens(result)) this.#setTokens(result);
     if (operation.id === "mergeCart") this.#setCartToken(undefined);
     if (operation.id === "logout") this.signOut();

@@ -35,7 +35,7 @@ interface Described {
   "x-idempotent"?: boolean;
   parameters?: Parameter[];
   requestBody?: { required: boolean; content: Content };
-  responses: Record<string, { $ref?: string; content?: Content }>;
+  responses: Record<string, { $ref?: string; content?: Content; headers?: Record<string, unknown> }>;
 }
 interface Document {
   paths: Record<string, Record<string, Described>>;
@@ -116,7 +116,8 @@ const generate = (document: Document, server: "shop" | "payments"): Generated[] 
     const values = parameters.filter((parameter) => parameter.in === "path" || parameter.in === "query");
     const takesKey = parameters.some(({ name }) => name === "Idempotency-Key");
     const body = operation.requestBody;
-    const bodyType = body && typeOf(body.content["application/json"]?.schema ?? {});
+    const json = body?.content["application/json"];
+    const bodyType = body && (json ? typeOf(json.schema) : "string | Uint8Array<ArrayBuffer> | Blob");
     const args = [
       ...values.map(
         ({ name, required, description, schema }) =>
@@ -135,6 +136,8 @@ const generate = (document: Document, server: "shop" | "payments"): Generated[] 
     const [type, media] = Object.entries(content)[0] ?? [];
     const problems = Object.values(operation.responses).flatMap((response) => codesOf(contentOf(response)));
     const streams = content["text/event-stream"] !== undefined;
+    const isFile = Object.values(operation.responses).some(({ headers }) => headers?.["Content-Disposition"] !== undefined);
+    const file = body && !json ? "sent" : isFile ? "answered" : undefined;
     return {
       id: operation.operationId,
       summary: operation.summary,
@@ -152,6 +155,7 @@ const generate = (document: Document, server: "shop" | "payments"): Generated[] 
         idempotencyKey: takesKey,
         idempotent: operation["x-idempotent"] === true,
         streams,
+        ...(file && { file }),
       }),
     };
   };
@@ -216,6 +220,8 @@ export interface Operation {
   idempotent: boolean;
   /** Its answer is a stream of events. */
   streams: boolean;
+  /** Its body, or its answer, is a file. */
+  file?: "sent" | "answered";
 }
 export type OperationArgs = Record<string, unknown>;
 

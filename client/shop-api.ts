@@ -79,8 +79,11 @@ export type Category = {
   children: Category[];
 };
 
-export type CategoryList = {
-  items: Category[];
+export type CategoryChange = {
+  slug?: string;
+  name?: string;
+  parent?: string | null;
+  position?: number;
 };
 
 export type ChangePasswordRequest = {
@@ -122,6 +125,24 @@ export type EditDeadLetterRequest = {
 
 export type EnableUserRequest = {
   reason?: string;
+};
+
+export type Facets = {
+  category: ListBrandsItem[];
+  brand: ListBrandsItem[];
+  attributes: {
+    name: string;
+    values: ListBrandsItem[];
+  }[];
+  price: {
+    minPrice: number;
+    maxPrice: number | null;
+    count: number;
+  }[];
+  availability: {
+    available: number;
+    unavailable: number;
+  };
 };
 
 export type Finding = {
@@ -180,9 +201,71 @@ export type GetSagaAnswer = {
 };
 
 export type HistoryEntry = {
-  status: OrderStatus;
+  version: number;
   at: string;
-  reason?: string;
+  by: string | null;
+  importId: string | null;
+  action: "created" | "updated" | "archived" | "restored";
+  changes: {
+    field: string;
+    from: string | null;
+    to: string | null;
+  }[];
+};
+
+export type HistoryEntryList = {
+  items: HistoryEntry[];
+};
+
+export type Import = {
+  id: string;
+  format: ImportFormat;
+  fileName: string | null;
+  status: "open" | "done" | "failed" | "cancelled";
+  sizeBytes: number | null;
+  offset: number;
+  lines: number;
+  created: number;
+  updated: number;
+  unchanged: number;
+  failed: number;
+  errors: ImportError[];
+  reason: string | null;
+  createdBy: string | null;
+  createdAt: string;
+  updatedAt: string;
+  finishedAt: string | null;
+};
+
+export type ImportError = {
+  line: number;
+  path: string;
+  message: string;
+};
+
+export type ImportFormat = "ndjson" | "csv";
+
+export type ImportPage = {
+  items: Import[];
+  nextCursor: string | null;
+};
+
+export type IndexStatus = {
+  engine: "sqlite" | "elasticsearch";
+  state: "ready" | "building" | "unavailable";
+  job: {
+    kind: "check" | "rebuild";
+    startedAt: string;
+    products: number;
+  } | null;
+  lastCheck: {
+    at: string;
+    products: number;
+    missing: number;
+    stale: number;
+    surplus: number;
+    stockCompared: boolean;
+  } | null;
 };
 
 export type InvalidField = {
@@ -192,6 +275,20 @@ export type InvalidField = {
 
 export type Jwks = {
   keys: Record<string, unknown>[];
+};
+
+export type ListBrandsItem = {
+  value: string;
+  count: number;
+};
+
+export type ListBrandsItemList = {
+  items: ListBrandsItem[];
+};
+
+export type ListCategoriesAnswer = {
+  items: Category[];
+  version: number;
 };
 
 export type ListDeadLetterGroupsAnswer = {
@@ -259,6 +356,13 @@ export type Money = {
   currency: string;
 };
 
+export type NewCategory = {
+  slug?: string;
+  name: string;
+  parent?: string | null;
+  position?: number;
+};
+
 export type NewProduct = {
   slug?: string;
   name: string;
@@ -303,7 +407,7 @@ export type Order = {
   lines: OrderLine[];
   totals: Totals;
   shippingAddress: Address;
-  history: HistoryEntry[];
+  history: OrdersHistoryEntry[];
   createdAt: string;
 };
 
@@ -336,6 +440,12 @@ export type OrderStatus = "pending" | "reserved" | "paid" | "confirmed" | "shipp
 export type OrderStep = {
   orderId: string;
   seq: number;
+  status: OrderStatus;
+  at: string;
+  reason?: string;
+};
+
+export type OrdersHistoryEntry = {
   status: OrderStatus;
   at: string;
   reason?: string;
@@ -408,10 +518,7 @@ export type Product = {
   brand: string;
   category: string;
   description: string;
-  price: {
-    amount: number;
-    currency: string;
-  };
+  price: ProductPrice;
   variants: Variant[];
   images: string[];
   status: ProductStatus;
@@ -444,6 +551,16 @@ export type ProductDetail = {
     | null;
   related: Product[] | null;
   degraded: ("stock" | "related")[];
+};
+
+export type ProductPage = {
+  items: Product[];
+  nextCursor: string | null;
+};
+
+export type ProductPrice = {
+  amount: number;
+  currency: string;
 };
 
 export type ProductStatus = "draft" | "published" | "archived";
@@ -648,20 +765,10 @@ export type Scope =
 
 export type SearchResult = {
   items: Product[];
-  facets: SearchResultFacets;
+  facets: Facets;
   total: number;
+  approximate: boolean;
   nextCursor: string | null;
-};
-
-export type SearchResultFacets = {
-  category: {
-    value: string;
-    count: number;
-  }[];
-  brand: {
-    value: string;
-    count: number;
-  }[];
 };
 
 export type SetCartItemRequest = {
@@ -716,6 +823,13 @@ export type SignedIn = {
 
 export type Sort = "relevance" | "price" | "-price" | "name" | "-name" | "newest";
 
+export type StartImportRequest = {
+  format: ImportFormat;
+  fileName?: string;
+  sizeBytes?: number;
+  delimiter?: "," | ";" | "\t" | "|";
+};
+
 /** `available` is what can still be sold: on hand without what is reserved */
 export type Stock = {
   sku: string;
@@ -734,6 +848,23 @@ export type StuckOrder = {
 export type StuckOrderPage = {
   items: StuckOrder[];
   nextCursor: string | null;
+};
+
+export type Suggestions = {
+  products: SuggestionsProduct[];
+  brands: string[];
+  categories: SuggestionsCategorie[];
+};
+
+export type SuggestionsCategorie = {
+  slug: string;
+  name: string;
+};
+
+export type SuggestionsProduct = {
+  productId: string;
+  slug: string;
+  name: string;
 };
 
 export type TaxShare = {
@@ -797,10 +928,7 @@ export type UserAuditEntryPage = {
 export type Variant = {
   sku: string;
   attributes: Record<string, string>;
-  price: {
-    amount: number;
-    currency: string;
-  };
+  price: ProductPrice;
 };
 
 /** What a request of each operation takes, what it answers, and the codes of the problems that it may answer. */
@@ -1295,18 +1423,394 @@ export interface Operations {
       | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
+  getProductBySlug: {
+    args: {
+      slug: string;
+    };
+    result: Product;
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "PRODUCT_NOT_FOUND"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  exportProducts: {
+    args: {
+      /** Of the file */
+      format: ImportFormat;
+      /** Only those in this status */
+      status?: ProductStatus;
+    };
+    result: string;
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CURSOR"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  startImport: {
+    args: {
+      body: StartImportRequest;
+    };
+    result: Import;
+    code:
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "TOO_MANY_IMPORTS"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  listImports: {
+    args: {
+      /** How many at most */
+      limit?: number;
+      /** `nextCursor` of the page before */
+      cursor?: string;
+    };
+    result: ImportPage;
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CURSOR"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  getImport: {
+    args: {
+      id: string;
+    };
+    result: Import;
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "IMPORT_NOT_FOUND"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  uploadImport: {
+    args: {
+      id: string;
+      body: string | Uint8Array<ArrayBuffer> | Blob;
+    };
+    result: Import;
+    code:
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "IMPORT_NOT_FOUND"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "PRODUCT_BUSY"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UPLOAD_OFFSET_MISMATCH"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  downloadImportErrors: {
+    args: {
+      id: string;
+    };
+    result: string;
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "IMPORT_NOT_FOUND"
+      | "INTERNAL"
+      | "INVALID_CURSOR"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  cancelImport: {
+    args: {
+      id: string;
+    };
+    result: Import;
+    code:
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "IMPORT_CLOSED"
+      | "IMPORT_NOT_FOUND"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  getProductHistory: {
+    args: {
+      id: string;
+    };
+    result: HistoryEntryList;
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "NOT_ACCEPTABLE"
+      | "PRODUCT_NOT_FOUND"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  listAllProducts: {
+    args: {
+      /** Only those in this status */
+      status?: ProductStatus;
+      /** A category's slug; its subcategories count */
+      category?: string;
+      /** How many at most */
+      limit?: number;
+      /** `nextCursor` of the page before */
+      cursor?: string;
+    };
+    result: ProductPage;
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CURSOR"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  listBrands: {
+    args: Record<never, never>;
+    result: ListBrandsItemList;
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  createCategory: {
+    args: {
+      body: NewCategory;
+    };
+    result: Category;
+    code:
+      | "BODY_TOO_LARGE"
+      | "CATEGORIES_BUSY"
+      | "CATEGORY_LIMIT"
+      | "CATEGORY_NOT_FOUND"
+      | "CATEGORY_TAKEN"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  listCategories: {
+    args: Record<never, never>;
+    result: ListCategoriesAnswer;
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  updateCategory: {
+    args: {
+      slug: string;
+      body?: CategoryChange;
+    };
+    result: Category;
+    code:
+      | "BODY_TOO_LARGE"
+      | "CATEGORIES_BUSY"
+      | "CATEGORY_CYCLE"
+      | "CATEGORY_LIMIT"
+      | "CATEGORY_NOT_FOUND"
+      | "CATEGORY_TAKEN"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  removeCategory: {
+    args: {
+      slug: string;
+      /** The category that takes what is in it */
+      target?: string;
+    };
+    result: null;
+    code:
+      | "BODY_TOO_LARGE"
+      | "CATEGORIES_BUSY"
+      | "CATEGORY_CYCLE"
+      | "CATEGORY_LIMIT"
+      | "CATEGORY_NOT_EMPTY"
+      | "CATEGORY_NOT_FOUND"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
   searchProducts: {
     args: {
       /** Words to look for */
       q?: string;
       /** A category's slug; its subcategories count */
       category?: string;
-      /** The exact name of a brand */
-      brand?: string;
+      /** Any of these brands, in any case */
+      brand?: string[];
+      /** `name:value`: values of one name are alternatives, and one variant must have those of all names */
+      attribute?: string[];
       /** In minor units */
       minPrice?: number;
       /** In minor units */
       maxPrice?: number;
+      /** Whether anything of the product is in stock */
+      available?: boolean;
       /** A minus turns the order around */
       sort?: Sort;
       /** How many at most */
@@ -1359,6 +1863,30 @@ export interface Operations {
       | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
+  suggestProducts: {
+    args: {
+      /** Words to look for */
+      q: string;
+      /** How many at most */
+      limit?: number;
+    };
+    result: Suggestions;
+    code:
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_REQUEST"
+      | "NOT_ACCEPTABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
   getProduct: {
     args: {
       id: string;
@@ -1401,6 +1929,8 @@ export interface Operations {
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
       | "MIXED_CURRENCIES"
+      | "PRECONDITION_FAILED"
+      | "PRODUCT_BUSY"
       | "PRODUCT_NOT_FOUND"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
@@ -1429,6 +1959,8 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "MALFORMED_URL"
+      | "PRECONDITION_FAILED"
+      | "PRODUCT_BUSY"
       | "PRODUCT_NOT_FOUND"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
@@ -1436,7 +1968,8 @@ export interface Operations {
       | "UNAUTHENTICATED"
       | "UNSUPPORTED_MEDIA_TYPE"
       | "URI_TOO_LONG"
-      | "VALIDATION_FAILED";
+      | "VALIDATION_FAILED"
+      | "VERSION_CONFLICT";
   };
   getProductDetail: {
     args: {
@@ -1461,9 +1994,9 @@ export interface Operations {
       | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
-  listCategories: {
+  getSearchIndex: {
     args: Record<never, never>;
-    result: CategoryList;
+    result: IndexStatus;
     code:
       | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
@@ -1477,6 +2010,48 @@ export interface Operations {
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
       | "UNAUTHENTICATED"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  checkSearchIndex: {
+    args: Record<never, never>;
+    result: IndexStatus;
+    code:
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  rebuildSearchIndex: {
+    args: Record<never, never>;
+    result: IndexStatus;
+    code:
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
       | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
@@ -2876,6 +3451,8 @@ export interface Operation {
   idempotent: boolean;
   /** Its answer is a stream of events. */
   streams: boolean;
+  /** Its body, or its answer, is a file. */
+  file?: "sent" | "answered";
 }
 export type OperationArgs = Record<string, unknown>;
 
@@ -3090,12 +3667,165 @@ export const operations = {
     idempotent: true,
     streams: false,
   },
+  getProductBySlug: {
+    id: "getProductBySlug",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/products/by-slug/{slug}",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  exportProducts: {
+    id: "exportProducts",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/products/export",
+    query: ["format", "status"],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+    file: "answered",
+  },
+  startImport: {
+    id: "startImport",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/products/imports",
+    query: [],
+    idempotencyKey: false,
+    idempotent: false,
+    streams: false,
+  },
+  listImports: {
+    id: "listImports",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/products/imports",
+    query: ["limit", "cursor"],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  getImport: {
+    id: "getImport",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/products/imports/{id}",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  uploadImport: {
+    id: "uploadImport",
+    server: "shop",
+    method: "PATCH",
+    path: "/api/v1/products/imports/{id}/content",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+    file: "sent",
+  },
+  downloadImportErrors: {
+    id: "downloadImportErrors",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/products/imports/{id}/errors",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+    file: "answered",
+  },
+  cancelImport: {
+    id: "cancelImport",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/products/imports/{id}/cancel",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  getProductHistory: {
+    id: "getProductHistory",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/products/{id}/history",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  listAllProducts: {
+    id: "listAllProducts",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/admin/products",
+    query: ["status", "category", "limit", "cursor"],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  listBrands: {
+    id: "listBrands",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/brands",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  createCategory: {
+    id: "createCategory",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/categories",
+    query: [],
+    idempotencyKey: false,
+    idempotent: false,
+    streams: false,
+  },
+  listCategories: {
+    id: "listCategories",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/categories",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  updateCategory: {
+    id: "updateCategory",
+    server: "shop",
+    method: "PATCH",
+    path: "/api/v1/categories/{slug}",
+    query: [],
+    idempotencyKey: false,
+    idempotent: false,
+    streams: false,
+  },
+  removeCategory: {
+    id: "removeCategory",
+    server: "shop",
+    method: "DELETE",
+    path: "/api/v1/categories/{slug}",
+    query: ["target"],
+    idempotencyKey: false,
+    idempotent: false,
+    streams: false,
+  },
   searchProducts: {
     id: "searchProducts",
     server: "shop",
     method: "GET",
     path: "/api/v1/products",
-    query: ["q", "category", "brand", "minPrice", "maxPrice", "sort", "limit", "cursor"],
+    query: ["q", "category", "brand", "attribute", "minPrice", "maxPrice", "available", "sort", "limit", "cursor"],
     idempotencyKey: false,
     idempotent: true,
     streams: false,
@@ -3108,6 +3838,16 @@ export const operations = {
     query: [],
     idempotencyKey: false,
     idempotent: false,
+    streams: false,
+  },
+  suggestProducts: {
+    id: "suggestProducts",
+    server: "shop",
+    method: "GET",
+    path: "/api/v1/products/suggest",
+    query: ["q", "limit"],
+    idempotencyKey: false,
+    idempotent: true,
     streams: false,
   },
   getProduct: {
@@ -3150,11 +3890,31 @@ export const operations = {
     idempotent: true,
     streams: false,
   },
-  listCategories: {
-    id: "listCategories",
+  getSearchIndex: {
+    id: "getSearchIndex",
     server: "shop",
     method: "GET",
-    path: "/api/v1/categories",
+    path: "/api/v1/admin/search-index",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  checkSearchIndex: {
+    id: "checkSearchIndex",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/admin/search-index/check",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  rebuildSearchIndex: {
+    id: "rebuildSearchIndex",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/admin/search-index/rebuild",
     query: [],
     idempotencyKey: false,
     idempotent: true,
@@ -3922,7 +4682,130 @@ export abstract class ShopApi {
     return this.send(operations.revokeApiKey, args, options) as never;
   }
 
-  /** Searches the catalogue.
+  /** A product by its slug, or by one that it had before: its own says which it has now.
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+  getProductBySlug(
+    args: Operations["getProductBySlug"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["getProductBySlug"]["result"]> {
+    return this.send(operations.getProductBySlug, args, options) as never;
+  }
+
+  /** All products as a file that an import takes: one product per line (NDJSON), or one variant per row (CSV).
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+  exportProducts(
+    args: Operations["exportProducts"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["exportProducts"]["result"]> {
+    return this.send(operations.exportProducts, args, options) as never;
+  }
+
+  /** Begins an import of products. Its file is sent to …/content afterwards.
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOO_MANY_IMPORTS, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  startImport(args: Operations["startImport"]["args"], options?: RequestOptions): Promise<Operations["startImport"]["result"]> {
+    return this.send(operations.startImport, args, options) as never;
+  }
+
+  /** The imports of the last thirty days, newest first.
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+  listImports(args?: Operations["listImports"]["args"], options?: RequestOptions): Promise<Operations["listImports"]["result"]> {
+    return this.send(operations.listImports, args, options) as never;
+  }
+
+  /** How far an import has come, and its first errors. An upload goes on from its offset.
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IMPORT_NOT_FOUND, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+  getImport(args: Operations["getImport"]["args"], options?: RequestOptions): Promise<Operations["getImport"]["result"]> {
+    return this.send(operations.getImport, args, options) as never;
+  }
+
+  /** The file of an import, or the rest of it from Upload-Offset on. Answers when it is stored.
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IMPORT_NOT_FOUND, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, PRODUCT_BUSY, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UPLOAD_OFFSET_MISMATCH, URI_TOO_LONG, VALIDATION_FAILED */
+  uploadImport(
+    args: Operations["uploadImport"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["uploadImport"]["result"]> {
+    return this.send(operations.uploadImport, args, options) as never;
+  }
+
+  /** Every error of an import, one per line (NDJSON).
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IMPORT_NOT_FOUND, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+  downloadImportErrors(
+    args: Operations["downloadImportErrors"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["downloadImportErrors"]["result"]> {
+    return this.send(operations.downloadImportErrors, args, options) as never;
+  }
+
+  /** Ends an import. What it has brought stays.
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IMPORT_CLOSED, IMPORT_NOT_FOUND, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  cancelImport(
+    args: Operations["cancelImport"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["cancelImport"]["result"]> {
+    return this.send(operations.cancelImport, args, options) as never;
+  }
+
+  /** Who has changed what of a product, newest first.
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+  getProductHistory(
+    args: Operations["getProductHistory"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["getProductHistory"]["result"]> {
+    return this.send(operations.getProductHistory, args, options) as never;
+  }
+
+  /** All products, drafts and archived ones too, in the order of their ids.
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+  listAllProducts(
+    args?: Operations["listAllProducts"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["listAllProducts"]["result"]> {
+    return this.send(operations.listAllProducts, args, options) as never;
+  }
+
+  /** The brands of published products, the most frequent first.
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+  listBrands(args?: Operations["listBrands"]["args"], options?: RequestOptions): Promise<Operations["listBrands"]["result"]> {
+    return this.send(operations.listBrands, args, options) as never;
+  }
+
+  /** Adds a category, at the top or below another one.
+   * Problems: BODY_TOO_LARGE, CATEGORIES_BUSY, CATEGORY_LIMIT, CATEGORY_NOT_FOUND, CATEGORY_TAKEN, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  createCategory(
+    args: Operations["createCategory"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["createCategory"]["result"]> {
+    return this.send(operations.createCategory, args, options) as never;
+  }
+
+  /** The tree of categories.
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+  listCategories(
+    args?: Operations["listCategories"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["listCategories"]["result"]> {
+    return this.send(operations.listCategories, args, options) as never;
+  }
+
+  /** Renames a category or moves it in the tree, with all below it. Its products follow.
+   * Problems: BODY_TOO_LARGE, CATEGORIES_BUSY, CATEGORY_CYCLE, CATEGORY_LIMIT, CATEGORY_NOT_FOUND, CATEGORY_TAKEN, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  updateCategory(
+    args: Operations["updateCategory"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["updateCategory"]["result"]> {
+    return this.send(operations.updateCategory, args, options) as never;
+  }
+
+  /** Removes a category. What is in it goes to `target`; without one, it must be empty.
+   * Problems: BODY_TOO_LARGE, CATEGORIES_BUSY, CATEGORY_CYCLE, CATEGORY_LIMIT, CATEGORY_NOT_EMPTY, CATEGORY_NOT_FOUND, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  removeCategory(
+    args: Operations["removeCategory"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["removeCategory"]["result"]> {
+    return this.send(operations.removeCategory, args, options) as never;
+  }
+
+  /** Searches the catalogue; facets count under the other filters.
    * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CURSOR, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   searchProducts(
     args?: Operations["searchProducts"]["args"],
@@ -3940,14 +4823,23 @@ export abstract class ShopApi {
     return this.send(operations.createProduct, args, options) as never;
   }
 
+  /** Products, brands and categories for what somebody is typing.
+   * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
+  suggestProducts(
+    args: Operations["suggestProducts"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["suggestProducts"]["result"]> {
+    return this.send(operations.suggestProducts, args, options) as never;
+  }
+
   /** A product; staff see drafts and archived ones too.
    * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, MALFORMED_URL, NOT_ACCEPTABLE, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
   getProduct(args: Operations["getProduct"]["args"], options?: RequestOptions): Promise<Operations["getProduct"]["result"]> {
     return this.send(operations.getProduct, args, options) as never;
   }
 
-  /** Changes a product.
-   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, MIXED_CURRENCIES, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED, VERSION_CONFLICT */
+  /** Changes a product; with If-Match only the version that it names.
+   * Problems: BODY_TOO_LARGE, CATEGORY_NOT_FOUND, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, MIXED_CURRENCIES, PRECONDITION_FAILED, PRODUCT_BUSY, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_TAKEN, SLUG_TAKEN, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED, VERSION_CONFLICT */
   updateProduct(
     args: Operations["updateProduct"]["args"],
     options?: RequestOptions,
@@ -3955,8 +4847,8 @@ export abstract class ShopApi {
     return this.send(operations.updateProduct, args, options) as never;
   }
 
-  /** Archives a product.
-   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  /** Archives a product; with If-Match only the version that it names.
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, PRECONDITION_FAILED, PRODUCT_BUSY, PRODUCT_NOT_FOUND, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED, VERSION_CONFLICT */
   archiveProduct(
     args: Operations["archiveProduct"]["args"],
     options?: RequestOptions,
@@ -3973,13 +4865,31 @@ export abstract class ShopApi {
     return this.send(operations.getProductDetail, args, options) as never;
   }
 
-  /** The tree of categories.
+  /** The state of the search index, and its last comparison with the catalogue.
    * Problems: DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_REQUEST, NOT_ACCEPTABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, URI_TOO_LONG, VALIDATION_FAILED */
-  listCategories(
-    args?: Operations["listCategories"]["args"],
+  getSearchIndex(
+    args?: Operations["getSearchIndex"]["args"],
     options?: RequestOptions,
-  ): Promise<Operations["listCategories"]["result"]> {
-    return this.send(operations.listCategories, args, options) as never;
+  ): Promise<Operations["getSearchIndex"]["result"]> {
+    return this.send(operations.getSearchIndex, args, options) as never;
+  }
+
+  /** Compares the search index with the catalogue and repairs it, in the background.
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  checkSearchIndex(
+    args?: Operations["checkSearchIndex"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["checkSearchIndex"]["result"]> {
+    return this.send(operations.checkSearchIndex, args, options) as never;
+  }
+
+  /** Makes the search index anew, in the background and while the present one answers.
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  rebuildSearchIndex(
+    args?: Operations["rebuildSearchIndex"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["rebuildSearchIndex"]["result"]> {
+    return this.send(operations.rebuildSearchIndex, args, options) as never;
   }
 
   /** The stock of a SKU.

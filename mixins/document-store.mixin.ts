@@ -2,6 +2,7 @@ import type { Service, ServiceBroker } from "moleculer";
 import DbService from "moleculer-db";
 import type { Collection, DocumentStore, Identified, IndexOptions } from "./document-store/collection.ts";
 import { DocumentInbox, type DocumentWork, INBOX_INDEXES, type InboxDocument } from "./document-store/document-inbox.ts";
+import { type MigrationStore, migrateDocuments, type SchemaDocument } from "./document-store/document-migrations.ts";
 import { openMongo } from "./document-store/open-mongo.ts";
 import { openNedb } from "./document-store/open-nedb.ts";
 import {
@@ -33,6 +34,9 @@ export interface DocumentStoreOptions<D extends Identified, Also extends Others>
   outbox?: { restate(document: D): Restatement };
   /** Further collections, by name; `preferences` is kept in DATA_DIR/<service>_preferences.nedb or `<service>_preferences`. */
   also?: { [K in keyof Also]: { indexes?: readonly IndexOptions[] } };
+  /** A folder of migrations, each a file with an `up`; see document-store/document-migrations.ts. Which of them have run is kept
+   *  in `<service>_schema`. */
+  migrations?: URL;
 }
 
 export interface DocumentStoreProps<D extends Identified, Also extends Others = Record<never, never>> {
@@ -112,15 +116,27 @@ const generatedActions = Object.keys((DbService as unknown as { actions: object 
 export const documentStore = <D extends Identified, Also extends Others = Record<never, never>>(
   options: DocumentStoreOptions<D, Also>,
 ): Mixin<DocumentStoreProps<D, Also>, DocumentWork<D>> => {
-  const { name, collection, indexes = [], outbox } = options;
+  const { name, collection, indexes = [], outbox, migrations } = options;
   const also = (options.also ?? {}) as Record<string, { indexes?: readonly IndexOptions[] }>;
   const inboxName = `${name}_inbox`;
   const streamName = `${name}_stream`;
+  const schemaName = `${name}_schema`;
   const collections: Record<string, readonly IndexOptions[]> = {
     [collection]: outbox !== undefined ? [...indexes, OUTBOX_INDEX] : indexes,
     ...Object.fromEntries(Object.entries(also).map(([key, one]) => [`${name}_${key}`, one.indexes ?? []])),
     [inboxName]: INBOX_INDEXES,
     ...(outbox !== undefined && { [streamName]: [] }),
+    ...(migrations && { [schemaName]: [] }),
+  };
+
+  const prepare = async (store: MigrationStore): Promise<void> => {
+    if (migrations === undefined) return;
+    const fullName = (one: string) => (one === collection ? one : `${name}_${one}`);
+    const named: MigrationStore = {
+      collection: (one) => store.collection(fullName(one)),
+      dropIndex: (one, fields) => store.dropIndex(fullName(one), fields),
+    };
+    await migrateDocuments(named, { name, folder: migrations, book: store.collection<SchemaDocument>(schemaName) });
   };
 
   const connect = async (service: Owned<D>) => {
@@ -154,8 +170,8 @@ export const documentStore = <D extends Identified, Also extends Others = Record
       this.clock = clock;
       this.openStore = () =>
         url === undefined
-          ? openNedb({ file: fileOf, collections, log: this.logger })
-          : openMongo({ name, url, collections, owner: this });
+          ? openNedb({ file: fileOf, collections, prepare, log: this.logger })
+          : openMongo({ name, url, collections, prepare, owner: this });
       this.healthChecks = {
         ...this.healthChecks,
         [`${name} documents`]: async () => {

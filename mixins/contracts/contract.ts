@@ -20,7 +20,7 @@ export interface Contract {
   errors: Record<string, string>;
   /** Action -> the codes of `errors` that it may answer, with their HTTP status. Of an action that is not named here, clients
    *  are told that it may answer any code of its service. */
-  refusals?: Record<string, Record<string, number>>;
+  refusals?: Record<string, Record<string, number | readonly number[]>>;
   /** The durable events that the service handles, its own and others'. */
   handles?: readonly string[];
 }

@@ -13,6 +13,15 @@ export const Stock = Exactly({
 });
 export type Stock = Static<typeof Stock>;
 
+/** Whether a unit of a SKU can be sold. */
+export const Availability = Exactly({
+  sku: Sku,
+  available: Type.Boolean(),
+  /** Grows by one with each change of it, from 0 when there was never one: of two messages the higher is the later. */
+  version: Type.Integer({ minimum: 0 }),
+});
+export type Availability = Static<typeof Availability>;
+
 const Shortage = Exactly({ sku: Sku, requested: Type.Integer(), available: Type.Integer() });
 export type Shortage = Static<typeof Shortage>;
 
@@ -25,6 +34,12 @@ export const inventory = contract({
     getMany: {
       params: Exactly({ skus: Type.Array(Sku, { minItems: 1, maxItems: 200 }) }),
       result: Exactly({ items: Type.Array(Stock) }),
+      idempotent: true,
+    },
+    /** For those who keep a copy of it; an unknown SKU is left out. */
+    availability: {
+      params: Exactly({ skus: Type.Array(Sku, { minItems: 1, maxItems: 500 }) }),
+      result: Exactly({ items: Type.Array(Availability) }),
       idempotent: true,
     },
     /** Sets what a stock-take has counted. Refused below what is reserved. Makes the SKU known. */
@@ -47,6 +62,8 @@ export const inventory = contract({
       expiresAt: Time,
     }),
     "stock.rejected": Type.Object({ orderId: Id, shortages: Type.Array(Type.Object(Shortage.properties)) }),
+    /** The last unit of a SKU is gone, or there are some again: told at the turn only, whatever moves in between. */
+    "availability.changed": Type.Object({ items: Type.Array(Type.Object(Availability.properties), { minItems: 1 }) }),
     /** The reservation's time is over. The stock stays held until orders has decided: it cancels, unless the order is paid. */
     "reservation.expired": Type.Object({ orderId: Id }),
   },
@@ -60,6 +77,7 @@ export const inventory = contract({
   refusals: {
     get: { SKU_NOT_FOUND: 404 },
     getMany: {},
+    availability: {},
     set: { STOCK_BELOW_RESERVED: 409 },
     seedDemo: {},
   },

@@ -20,6 +20,7 @@ export interface DriverCollection {
   updateMany(query: Filter, update: Update): Promise<{ matchedCount: number }>;
   deleteMany(query: Filter): Promise<{ deletedCount?: number }>;
   createIndex(fields: Record<string, 1>, options: { unique: boolean; sparse: boolean }): Promise<unknown>;
+  dropIndex(name: string): Promise<unknown>;
 }
 interface DriverCursor {
   sort(fields: Record<string, 1 | -1>): DriverCursor;
@@ -32,6 +33,8 @@ interface Log {
 }
 
 const DUPLICATE_KEY = 11_000;
+/** NamespaceNotFound, IndexNotFound. */
+const NO_SUCH_INDEX = [26, 27];
 
 /** Errors of the connection, and of a server that is starting, stopping, electing a primary, overloaded or full. */
 const OUTAGE_NAMES = [
@@ -80,6 +83,17 @@ export class MongoCollection<D extends Identified> implements Collection<D> {
       const keys = Object.fromEntries(fields.map((field) => [field, 1 as const]));
       await this.#driver.createIndex(keys, { unique, sparse });
     }
+  }
+
+  async dropIndex(fields: IndexOptions["fields"]): Promise<void> {
+    await this.#ask(async () => {
+      try {
+        // As the server names an index that is made without a name.
+        await this.#driver.dropIndex(fields.map((field) => `${field}_1`).join("_"));
+      } catch (error) {
+        if (!NO_SUCH_INDEX.includes((error as { code?: number }).code as number)) throw error;
+      }
+    });
   }
 
   async #indexAgain(): Promise<void> {

@@ -11,10 +11,11 @@ import {
   type Update,
 } from "./collection.ts";
 import { cutTornLine, escapeLineBreaks, syncFile } from "./nedb-file.ts";
+import { type IdIndex, idsAfter } from "./nedb-paging.ts";
 
 /** What is used of the adapter's datastore beyond the adapter's own methods. */
 interface Datastore {
-  indexes: Record<string, { unique: boolean; sparse: boolean }>;
+  indexes: Record<string, { unique: boolean; sparse: boolean }> & { _id: IdIndex };
   getAllData(): unknown[];
   ensureIndexAsync(options: { fieldName: string; unique: boolean; sparse: boolean }): Promise<void>;
   removeIndexAsync(fieldName: string): Promise<void>;
@@ -81,8 +82,9 @@ export class NedbCollection<D extends Identified> implements Collection<D> {
     });
   }
 
+  /** Without indexes: `ensureIndexes` makes them. */
   async open(): Promise<void> {
-    const { file, indexes, log } = this.#options;
+    const { file, log } = this.#options;
     const tornBytes = existsSync(file) ? await cutTornLine(file) : 0;
     if (tornBytes > 0) log.warn("Cut off an unfinished write", { file, tornBytes });
     try {
@@ -90,7 +92,14 @@ export class NedbCollection<D extends Identified> implements Collection<D> {
     } catch (error) {
       throw /corrupt/.test(messageOf(error)) ? new StoreDamaged(file, { cause: error }) : error;
     }
-    for (const index of indexes) await this.#ensureIndex(index);
+  }
+
+  async ensureIndexes(): Promise<void> {
+    for (const index of this.#options.indexes) await this.#ensureIndex(index);
+  }
+
+  async dropIndex([fieldName]: IndexOptions["fields"]): Promise<void> {
+    if (this.adapter.db.indexes[fieldName]) await this.adapter.db.removeIndexAsync(fieldName);
   }
 
   async #ensureIndex({ fields: [fieldName, ...others], unique = false, sparse = false }: IndexOptions): Promise<void> {
@@ -113,9 +122,24 @@ export class NedbCollection<D extends Identified> implements Collection<D> {
 
   async find(options: FindOptions = {}): Promise<D[]> {
     await this.#readable();
+    const after = startOfPage(options);
+    if (after !== undefined) return this.#findAfter(after, options);
     const found = (await this.adapter.find(options)) as D[];
     // An index over an array hands out a document once for each of the array's values that match.
     return [...new Map(found.map((document) => [document._id, document])).values()];
+  }
+
+  /** A page in the order of the ids. */
+  async #findAfter(start: string, { query: { _id: _, ...rest } = {}, limit = 0 }: FindOptions): Promise<D[]> {
+    const documents: D[] = [];
+    let after: string | undefined = start;
+    while (documents.length < limit && after !== undefined) {
+      const ids = idsAfter(this.adapter.db.indexes._id, after, limit);
+      const query = { ...rest, _id: { $in: ids } };
+      documents.push(...((await this.adapter.find({ query, sort: ["_id"], limit: limit - documents.length })) as D[]));
+      after = ids.length < limit ? undefined : ids.at(-1);
+    }
+    return documents;
   }
 
   async count(query: Filter = {}): Promise<number> {
@@ -243,3 +267,10 @@ export class NedbCollection<D extends Identified> implements Collection<D> {
     return this.#nextFlush;
   }
 }
+
+/** The id after which a page begins; undefined where it is not a page in the order of the ids. */
+const startOfPage = ({ query, sort, limit = 0 }: FindOptions): string | undefined => {
+  const bound = query?._id as { $gt?: unknown } | undefined;
+  const isPage = limit > 0 && sort?.length === 1 && sort[0] === "_id" && typeof bound?.$gt === "string";
+  return isPage && Object.keys(bound).length === 1 ? (bound.$gt as string) : undefined;
+};

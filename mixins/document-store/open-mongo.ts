@@ -1,5 +1,6 @@
 import { Unavailable } from "../lib/errors.ts";
 import type { Collection, DocumentStore, Identified, IndexOptions } from "./collection.ts";
+import type { MigrationStore } from "./document-migrations.ts";
 import { asStoreError, type DriverCollection, MongoCollection } from "./mongo-collection.ts";
 
 export interface MongoOptions {
@@ -7,6 +8,8 @@ export interface MongoOptions {
   name: string;
   url: string;
   collections: Readonly<Record<string, readonly IndexOptions[]>>;
+  /** Migrates the documents, before the indexes that they must agree with are made. */
+  prepare?(store: MigrationStore): Promise<void>;
   /** The service: moleculer-db's adapter wants to know its owner, and logs through it. */
   owner: { broker: unknown; logger: { error(message: string, detail: object): void } };
 }
@@ -43,6 +46,7 @@ export const openMongo = async ({
   name,
   url,
   collections,
+  prepare,
   owner,
 }: MongoOptions): Promise<DocumentStore & { adapterOf(): unknown }> => {
   // Loaded only where it is used: the driver takes 20 MB of memory.
@@ -52,11 +56,16 @@ export const openMongo = async ({
   const opened = new Map<string, MongoCollection<Identified>>();
   try {
     await adapter.connect();
-    for (const [collection, indexes] of Object.entries(collections)) {
-      const one = new MongoCollection<Identified>(collection, adapter.db.collection(collection), indexes, owner.logger);
-      await one.ensureIndexes();
-      opened.set(collection, one);
-    }
+    for (const [collection, indexes] of Object.entries(collections))
+      opened.set(
+        collection,
+        new MongoCollection<Identified>(collection, adapter.db.collection(collection), indexes, owner.logger),
+      );
+    await prepare?.({
+      collection: <D extends Identified>(one: string) => opened.get(one) as unknown as Collection<D>,
+      dropIndex: async (one, fields) => opened.get(one)?.dropIndex(fields),
+    });
+    for (const one of opened.values()) await one.ensureIndexes();
   } catch (error) {
     await adapter.client?.close();
     // Of anything else, such as an index that the documents do not allow, MongoDB's own words say most.

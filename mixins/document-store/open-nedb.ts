@@ -1,11 +1,14 @@
 import { lockStore } from "../database/store-lock.ts";
 import type { Collection, DocumentStore, Identified, IndexOptions } from "./collection.ts";
+import type { MigrationStore } from "./document-migrations.ts";
 import { NedbCollection } from "./nedb-collection.ts";
 
 export interface NedbOptions {
   /** The first one's file is `<file>`, the others' are beside it. */
   file(collection: string): string;
   collections: Readonly<Record<string, readonly IndexOptions[]>>;
+  /** Migrates the documents, before the indexes that they must agree with are made. */
+  prepare?(store: MigrationStore): Promise<void>;
   log: { warn(message: string, detail: object): void };
 }
 
@@ -13,6 +16,7 @@ export interface NedbOptions {
 export const openNedb = async ({
   file,
   collections,
+  prepare,
   log,
 }: NedbOptions): Promise<DocumentStore & { adapterOf(name: string): unknown }> => {
   const names = Object.keys(collections);
@@ -23,6 +27,11 @@ export const openNedb = async ({
   const all = [...opened.values()];
   try {
     await Promise.all(all.map((collection) => collection.open()));
+    await prepare?.({
+      collection: <D extends Identified>(name: string) => opened.get(name) as unknown as Collection<D>,
+      dropIndex: async (name, fields) => opened.get(name)?.dropIndex(fields),
+    });
+    await Promise.all(all.map((collection) => collection.ensureIndexes()));
   } catch (error) {
     release();
     throw error;

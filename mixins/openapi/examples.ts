@@ -72,6 +72,7 @@ const values: Readonly<Record<string, unknown>> = {
   description: "Pours slowly and precisely.",
   images: ["https://images.molecart.example/gooseneck-kettle.jpg"],
   attributes: { colour: "steel" },
+  attribute: "colour:steel",
   q: "kettle",
   value: "kettles",
   count: 12,

@@ -2,6 +2,7 @@ import type { Clock } from "@molecart/mixins/lib/clock.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { LRUCache } from "lru-cache";
 import { Content } from "./content.ts";
+import { versionTag } from "./version-tag.ts";
 
 /** What an answer shows of the catalogue, and so which changes make it old: one product, a list of them that any product may
  *  come into or leave, or the categories. */
@@ -11,11 +12,19 @@ export type CachedKind = (typeof cachedKinds)[number];
 /** A route whose answers are kept. */
 export interface CachedRoute {
   readonly cache: CachedKind;
+  /** The answer has a strong tag of this version. */
+  versionOf?(result: unknown): number;
 }
 
 export interface ProductVersion {
   id: string;
   version: number;
+}
+
+/** A product that was written, or whose availability has changed: then it has no other version than before. */
+export interface ProductChanged {
+  id: string;
+  version?: number | undefined;
 }
 
 const isProduct = (value: unknown): value is ProductVersion =>
@@ -28,16 +37,24 @@ export const productsIn = (kind: CachedKind, result: unknown): ProductVersion[] 
   return [];
 };
 
+/** The version of the tree of categories that an answer shows. */
+const treeVersionIn = (kind: CachedKind, result: unknown): number | undefined =>
+  kind === "categories" ? (result as { version?: number }).version : undefined;
+
 /** An answer with status 200 as it is sent. */
 export class CachedAnswer<R extends CachedRoute = CachedRoute> extends Content {
   readonly route: R;
   readonly products: readonly ProductVersion[];
+  readonly treeVersion: number | undefined;
   readonly storedAtMs: number;
 
   constructor(route: R, result: unknown, nowMs: number) {
-    super(JSON.stringify(result));
+    const text = JSON.stringify(result);
+    const version = route.versionOf?.(result);
+    super(text, version === undefined ? undefined : versionTag(version, text));
     this.route = route;
     this.products = productsIn(route.cache, result);
+    this.treeVersion = treeVersionIn(route.cache, result);
     this.storedAtMs = nowMs;
   }
 
@@ -83,14 +100,15 @@ const MAX_SHARE = 0.1;
  *  cannot hold anything personal.
  *
  *  Why it never keeps an old answer after it has heard of a change: an answer is kept only if no change was told while it was
- *  made, and only if none of its products is older than the newest version that was told. The second is for a broker of
- *  products that hears of the change after the gateway. */
+ *  made, and only if none of its products, nor its tree of categories, is older than the newest version that was told. The
+ *  second is for a broker of products that hears of the change after the gateway. */
 export class AnswerCache<R extends CachedRoute = CachedRoute> {
   readonly #options: AnswerCacheOptions;
   readonly #answers: LRUCache<string, CachedAnswer<R>>;
   readonly #addresses = new LRUCache<string, string>({ max: MAX_ADDRESSES });
   readonly #versions = new LRUCache<string, number>({ max: MAX_CHANGES });
   readonly #loading = new Map<string, Loading<R>>();
+  #treeVersion = 0;
 
   constructor(options: AnswerCacheOptions) {
     this.#options = options;
@@ -123,13 +141,23 @@ export class AnswerCache<R extends CachedRoute = CachedRoute> {
     return served;
   }
 
-  /** A product was written. What shows it, or might have to, is forgotten; so are the answers that are under way. */
-  changed({ id, version }: ProductVersion): void {
-    if (version > (this.#versions.get(id) ?? 0)) this.#versions.set(id, version);
+  /** Products have changed. What shows them, or might have to, is forgotten; so are the answers that are under way. */
+  changed(changes: readonly ProductChanged[]): void {
+    for (const { id, version = 0 } of changes) if (version > (this.#versions.get(id) ?? 0)) this.#versions.set(id, version);
+    const ids = new Set(changes.map(({ id }) => id));
+    this.#forget(({ route, products }) => route.cache === "products" || products.some(({ id }) => ids.has(id)));
+  }
+
+  /** The tree has changed: it decides as well which products are in a list. */
+  categoriesChanged(version: number): void {
+    this.#treeVersion = Math.max(this.#treeVersion, version);
+    this.#forget(({ route }) => route.cache !== "product");
+  }
+
+  #forget(isOld: (answer: CachedAnswer<R>) => boolean): void {
     // Whoever comes from now on must not be given what was read before.
     this.#loading.clear();
-    for (const [key, answer] of this.#answers.entries())
-      if (answer.route.cache === "products" || answer.products.some((product) => product.id === id)) this.#answers.delete(key);
+    for (const [key, answer] of this.#answers.entries()) if (isOld(answer)) this.#answers.delete(key);
   }
 
   /** Changes may have been missed. */
@@ -181,7 +209,8 @@ export class AnswerCache<R extends CachedRoute = CachedRoute> {
     return new CachedAnswer(route, await load(), this.#options.clock.now());
   }
 
-  #isOutdated({ products }: CachedAnswer<R>): boolean {
+  #isOutdated({ products, treeVersion = this.#treeVersion }: CachedAnswer<R>): boolean {
+    if (treeVersion < this.#treeVersion) return true;
     return products.some(({ id, version }) => version < (this.#versions.get(id) ?? 0));
   }
 }

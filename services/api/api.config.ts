@@ -77,6 +77,8 @@ export const apiConfig = (env: Environment) => {
       issuer: read.text("USERS_TOKEN_ISSUER", "molecart"),
       audience: read.text("USERS_TOKEN_AUDIENCE", "molecart"),
     }),
+    /** Of a whole file, over all the requests that bring it. */
+    uploadLimitBytes: read.integer("API_UPLOAD_LIMIT_MB", 1_024, { min: 1, max: 1_000_000 }) * 1024 * 1024,
     pricing: readPricingRules(read),
   });
 };

@@ -14,6 +14,8 @@ export const edgeErrors = {
   MALFORMED_URL: "The address is not encoded correctly",
   INVALID_CART_TOKEN: "The X-Cart-Token header is not a token that this shop has given out",
   IDEMPOTENCY_KEY_REQUIRED: "The Idempotency-Key header is missing",
+  PRECONDITION_FAILED: "The resource is not at the version that If-Match names",
+  UPLOAD_OFFSET_MISMATCH: "The upload does not go on where the earlier one has ended",
   BODY_TOO_LARGE: "The body is larger than this API takes",
   UNSUPPORTED_MEDIA_TYPE: "The body must be JSON, encoded in UTF-8 and not compressed",
   INVALID_LAST_EVENT_ID: "The Last-Event-ID is not one that this stream has given out",
@@ -145,6 +147,7 @@ export class NotAcceptable extends EdgeRefusal {
   }
 }
 
+/** Of a body that is there at once, or of a whole file. */
 export class BodyTooLarge extends EdgeRefusal {
   constructor(maxBytes: number) {
     super("BODY_TOO_LARGE", 413, `The body must not be larger than ${maxBytes} bytes`);
@@ -163,9 +166,21 @@ export class HeadersTooLarge extends EdgeRefusal {
   }
 }
 
+export class PreconditionFailed extends EdgeRefusal {
+  constructor() {
+    super("PRECONDITION_FAILED", 412, "If-Match does not hold a strong entity tag of this resource. Read it again");
+  }
+}
+
+export class UploadOffsetMismatch extends EdgeRefusal {
+  constructor(offset: number) {
+    super("UPLOAD_OFFSET_MISMATCH", 409, `Go on from byte ${offset}`, { "Upload-Offset": String(offset) });
+  }
+}
+
 export class RequestTimeout extends EdgeRefusal {
   constructor() {
-    super("REQUEST_TIMEOUT", 408, "Send the request again, faster");
+    super("REQUEST_TIMEOUT", 408, "Send the request again, faster", { Connection: "close" });
   }
 }
 

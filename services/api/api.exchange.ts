@@ -16,19 +16,21 @@ import {
   ClientGone,
   IdempotencyKeyRequired,
   NotAcceptable,
+  RequestTimeout,
   UnsupportedMediaType,
   ValidationFailed,
 } from "./api.errors.ts";
 import type { EventStreams } from "./api.event-streams.ts";
 import { serveStream } from "./api.streams.ts";
 import type { Authenticator } from "./authentication.ts";
+import { startBodyDeadline } from "./body-deadline.http.ts";
 import { customerCart, guestCart, newCartToken, readCartToken } from "./cart-identity.ts";
 import { addressKey, type Clients } from "./client-address.http.ts";
 import { type Coding, codingFor, compress, isWorthCompressing } from "./compression.zlib.ts";
 import type { Answering } from "./connection-refusal.http.ts";
 import type { Content } from "./content.ts";
 import type { Cors, Headers } from "./cors.ts";
-import { entityTag, isKnown } from "./entity-tag.ts";
+import { entityTag, isKnown, tagIn } from "./entity-tag.ts";
 import type { Limits } from "./limits.http.ts";
 import { type ProblemAnswer, problemOf } from "./problem.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -46,6 +48,8 @@ import {
   type Stream,
 } from "./route.ts";
 import { transportSecurity } from "./security-headers.ts";
+import { serveTransfer } from "./transfers.ts";
+import { readIfMatch, versionTag } from "./version-tag.ts";
 
 /** A route whose answers are kept. */
 export type KeptRoute = Route & CachedRoute;
@@ -66,7 +70,8 @@ export interface Edge {
   answering: Answering;
   checks: ReadonlyMap<Route, RouteChecks>;
   streams: EventStreams;
-  /** Calls that belong to no single request: of streams, which outlive theirs, and of answers that several requests share. */
+  /** Calls that belong to no single request, or not to its time: of streams and transfers, which outlive theirs, and of answers
+   *  that several requests share. */
   callMesh(correlation: Correlation): CallMesh;
   checkHealth(): Promise<HealthReport>;
 }
@@ -79,6 +84,8 @@ export class Exchange {
   route?: Route;
   /** The calls for this request. */
   desk?: MeshDesk;
+  /** The body need not be there soon. */
+  stopBodyDeadline?: () => void;
   #traceparent: string | undefined;
 
   constructor(edge: Edge, requestId: string, traceparent: string | undefined) {
@@ -120,6 +127,12 @@ export const begin = (edge: Edge, req: GatewayRequest, res: GatewayResponse): vo
   if (edge.clients.isSecure(req)) res.setHeader(...transportSecurity);
   for (const [name, value] of edge.cors.headers(origin)) res.setHeader(name, value);
   res.once("close", logExchange);
+  if (hasBody(req))
+    // Node's own deadline knows no exceptions, and a file may take its time.
+    req.exchange.stopBodyDeadline = startBodyDeadline(req, edge.config.sockets.receiveTimeoutMs, () => {
+      if (res.headersSent) req.destroy();
+      else refuse(req, res, new RequestTimeout());
+    });
 };
 
 /** Named by the route, not by the address: ids belong to people. */
@@ -163,6 +176,12 @@ export const serve = async (route: Route, req: GatewayRequest, res: GatewayRespo
       return send(req, res, route.status, route.withoutCart(edge.config.pricing));
     if (caller === undefined) cartToken ??= newCartToken();
     request.cartId = caller === undefined ? guestCart(cartToken as string) : customerCart(caller.userId);
+  }
+
+  if (route.transfer !== undefined) {
+    exchange.stopBodyDeadline?.();
+    const taken = await serveTransfer(route.transfer, request, edge.callMesh(exchange), req, res);
+    return res.headersSent ? undefined : send(req, res, route.status, taken);
   }
 
   const result = await route.answer(desk, request);
@@ -228,13 +247,14 @@ const readRequest = (route: Route, req: GatewayRequest, caller: Caller | undefin
   const { query, body = {} } = req;
   checks.path(path);
   checks.query(query);
-  if (route.method !== "GET") {
+  if (route.method !== "GET" && route.transfer === undefined) {
     if (hasBody(req) && !JSON_TYPE.test(req.headers["content-type"] ?? "")) throw new UnsupportedMediaType();
     checks.body(body);
   }
   const idempotencyKey = route.idempotencyKey && readIdempotencyKey(req.headers["idempotency-key"], route.idempotencyKey);
+  const expectedVersion = route.conditional ? readIfMatch(req.headers["if-match"]) : undefined;
   const address = addressKey(edge.clients.addressOf(req));
-  return { path, query, body, caller, address, cartId: undefined, idempotencyKey };
+  return { path, query, body, caller, address, cartId: undefined, idempotencyKey, expectedVersion };
 };
 
 const readIdempotencyKey = (header: string | string[] | undefined, use: IdempotencyKeyUse): string => {
@@ -366,12 +386,13 @@ const sendBody = (res: ServerResponse, status: number, type: string, body: Buffe
 
 /** Or says that the client has it already. */
 const sendContent = async (req: GatewayRequest, res: GatewayResponse, type: string, content: Content): Promise<void> => {
-  res.setHeader("ETag", content.etag);
-  if (isKnown(req.headers["if-none-match"], content.etag)) {
+  const coding = content.isWorthCompressing ? codingFor(req.headers["accept-encoding"]) : undefined;
+  const tag = content.etag(coding);
+  res.setHeader("ETag", tag);
+  if (isKnown(req.headers["if-none-match"], tag)) {
     res.writeHead(304).end();
     return;
   }
-  const coding = content.isWorthCompressing ? codingFor(req.headers["accept-encoding"]) : undefined;
   const body = coding === undefined ? content.body : (content.ready(coding) ?? (await content.in(coding)));
   sendBody(res, 200, type, body, coding);
 };
@@ -402,18 +423,19 @@ const send = async (req: GatewayRequest, res: GatewayResponse, status: number, r
   // What a write has done is done, whatever its answer is written in.
   if (route.method === "GET" && !acceptsJson(req.headers.accept)) throw new NotAcceptable();
   const text = JSON.stringify(result);
+  const coding = codingOf(route, req, text.length);
   res.setHeader("Cache-Control", cacheControlOf(route));
   if (route.limit !== "credentials") addVary(res, "Accept-Encoding");
   if (route.cache !== undefined) addVary(res, "Authorization, X-API-Key");
-  if (route.method === "GET") {
-    const tag = entityTag(text);
+  const version = route.versionOf?.(result);
+  if (route.method === "GET" || version !== undefined) {
+    const tag = version === undefined ? entityTag(text) : tagIn(versionTag(version, text), coding);
     res.setHeader("ETag", tag);
-    if (status === 200 && isKnown(req.headers["if-none-match"], tag)) {
+    if (route.method === "GET" && status === 200 && isKnown(req.headers["if-none-match"], tag)) {
       res.writeHead(304).end();
       return;
     }
   }
-  const coding = codingOf(route, req, text.length);
   sendBody(res, status, JSON_ANSWER, coding === undefined ? text : await compress(Buffer.from(text), coding), coding);
 };
 

@@ -9,7 +9,7 @@ import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import type { CallingOptions, Context, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
-import { AnswerCache, type ProductVersion } from "./answer-cache.ts";
+import { AnswerCache, type ProductChanged } from "./answer-cache.ts";
 import { apiConfig } from "./api.config.ts";
 import { BodyTooLarge, ExpectationFailed, MethodNotAllowed, NotFound, UriTooLong } from "./api.errors.ts";
 import { EventStreams } from "./api.event-streams.ts";
@@ -23,7 +23,7 @@ import {
   serveAtHand,
 } from "./api.exchange.ts";
 import { readinessChecks } from "./api.readiness.ts";
-import { webRoutes } from "./api.web-routes.ts";
+import { aliasOf, webRoutes } from "./api.web-routes.ts";
 import { ApiKeys } from "./api-keys.ts";
 import { Authenticator } from "./authentication.ts";
 import { Clients } from "./client-address.http.ts";
@@ -52,6 +52,8 @@ interface ApiService extends HealthCheckedService {
   edge: Edge;
   identity: { apiKeys: ApiKeys; revocations: Revocations };
   router: Router<Pattern>;
+  /** The routes whose bodies are files. */
+  uploads: Router<Pattern>;
   listener: HttpListener | undefined;
   redis: RedisConnection | undefined;
   limiter: RateLimiter | undefined;
@@ -64,10 +66,23 @@ interface ApiService extends HealthCheckedService {
   regenerateAllAutoAliases(): void;
   continueHandler(req: GatewayRequest, res: GatewayResponse): Promise<void>;
   expectationHandler(req: GatewayRequest, res: GatewayResponse): void;
+  bodyLimitBytes(req: GatewayRequest): number;
+  isTooLarge(req: GatewayRequest): boolean;
   openRedis(url: string): Promise<void>;
 }
 
-const isTooLarge = ({ headers }: GatewayRequest): boolean => Number(headers["content-length"] ?? 0) > MAX_BODY_BYTES;
+/** As products broadcasts it; versions are those of writes, and absent where only the availability has changed. A broker of the
+ *  release before names one product. */
+type ProductsChanged =
+  | { productIds: readonly string[]; versions?: Readonly<Record<string, number>> }
+  | { productId: string; version: number };
+
+const changesIn = (params: ProductsChanged): ProductChanged[] =>
+  "productIds" in params
+    ? params.productIds.map((id) => ({ id, version: params.versions?.[id] }))
+    : [{ id: params.productId, version: params.version }];
+
+const pathOf = ({ url }: GatewayRequest): string => (url as string).split("?", 1)[0] as string;
 
 const webHandler = ApiGateway.methods?.httpHandler as unknown as ApiService["httpHandler"];
 
@@ -110,7 +125,7 @@ export default {
       if (!this.broker.started) res.setHeader("Connection", "close");
       if ((req.url as string).length > MAX_URL_LENGTH) return refuse(req, res, new UriTooLong(MAX_URL_LENGTH));
       // The body parser would first wait for all of it.
-      if (isTooLarge(req)) return refuse(req, res, new BodyTooLarge(MAX_BODY_BYTES));
+      if (this.isTooLarge(req)) return refuse(req, res, new BodyTooLarge(this.bodyLimitBytes(req)));
       if (req.method === "GET" || req.method === "HEAD") {
         try {
           if (await serveAtHand(req, res)) return;
@@ -120,7 +135,7 @@ export default {
       }
       if (req.method !== "OPTIONS") return webHandler.call(this, req, res);
       // moleculer-web would run the action that a preflight only asks about.
-      const allowed = this.router.allowed((req.url as string).split("?", 1)[0] as string);
+      const allowed = this.router.allowed(pathOf(req));
       if (allowed === "") refuse(req, res, new NotFound());
       else answerOptions(req, res, allowed);
     },
@@ -134,9 +149,25 @@ export default {
 
     /** A client that wants to know first whether its body will be taken. */
     async continueHandler(this: ApiService, req: GatewayRequest, res: GatewayResponse) {
-      if (isTooLarge(req)) res.setHeader("Connection", "close");
+      if (this.isTooLarge(req)) res.setHeader("Connection", "close");
       else res.writeContinue();
       await this.httpHandler(req, res);
+    },
+
+    /** Of the request's route; of the part of a file, that of the whole file. */
+    bodyLimitBytes(this: ApiService, req: GatewayRequest): number {
+      try {
+        const upload = this.uploads.find(req.method as string, pathOf(req));
+        return upload === undefined ? MAX_BODY_BYTES : this.edge.config.uploadLimitBytes;
+      } catch {
+        // The address is not encoded correctly.
+        return MAX_BODY_BYTES;
+      }
+    },
+
+    isTooLarge(this: ApiService, req: GatewayRequest): boolean {
+      const bytes = Number(req.headers["content-length"] ?? 0);
+      return bytes > MAX_BODY_BYTES && bytes > this.bodyLimitBytes(req);
     },
 
     expectationHandler(this: ApiService, req: GatewayRequest, res: GatewayResponse) {
@@ -223,6 +254,8 @@ export default {
     this.healthChecks = readinessChecks(this.broker, routes);
     for (const route of webRoutes(routes)) this.addRoute(route);
     this.router = new Router(this.aliases);
+    const uploads = new Set(routes.filter(({ transfer }) => transfer?.kind === "upload").map(aliasOf));
+    this.uploads = new Router(this.aliases.filter(({ method, fullPath }) => uploads.has(`${method} ${fullPath}`)));
     // The table is all there is.
     this.regenerateAllAutoAliases = () => {};
   },
@@ -242,8 +275,13 @@ export default {
     },
     // At most once: an answer that it misses is used until it is too old.
     "products.changed": {
-      handler(this: ApiService, { params: { productId, version } }: Context<{ productId: string; version: number }>) {
-        this.edge.cache.changed({ id: productId, version } satisfies ProductVersion);
+      handler(this: ApiService, { params }: Context<ProductsChanged>) {
+        this.edge.cache.changed(changesIn(params));
+      },
+    },
+    "products.categoriesChanged": {
+      handler(this: ApiService, { params: { version } }: Context<{ version: number }>) {
+        this.edge.cache.categoriesChanged(version);
       },
     },
     // Changes may have been told while this node was cut off.
@@ -276,7 +314,8 @@ export default {
       tls,
       limits: {
         headersTimeout: sockets.headersTimeoutMs,
-        requestTimeout: sockets.receiveTimeoutMs,
+        // A file may take its time. What must be there soon is watched by the exchange.
+        requestTimeout: 0,
         connectionsCheckingInterval: Math.min(5_000, Math.ceil(sockets.headersTimeoutMs / 4)),
         keepAliveTimeout: sockets.keepAliveMs,
         answerTimeout: sockets.answerTimeoutMs,

@@ -10,10 +10,13 @@ const refusePrototypes = (key: string, value: unknown): unknown => {
 
 type Alias = (req: GatewayRequest, res: GatewayResponse, next: (error: unknown) => void) => void;
 
+/** As moleculer-web names it. */
+export const aliasOf = ({ method, path }: Route): string => `${method} ${path.replaceAll(/\{(\w+)\}/g, ":$1")}`;
+
 const aliases = (routes: readonly Route[]): Record<string, Alias> =>
   Object.fromEntries(
     routes.map((route) => [
-      `${route.method} ${route.path.replaceAll(/\{(\w+)\}/g, ":$1")}`,
+      aliasOf(route),
       (req, res, next) => {
         serve(route, req, res).catch(next);
       },
@@ -26,7 +29,7 @@ export const webRoutes = (routes: readonly Route[]) => {
   const common = { path: "/", mappingPolicy: "restrict", mergeParams: false, pathToRegexpOptions: { sensitive: true } };
   const isRead = ({ method }: Route): boolean => method === "GET";
   const writes = Map.groupBy(
-    routes.filter((route) => !isRead(route)),
+    routes.filter((route) => !isRead(route) && route.transfer === undefined),
     ({ limit }) => bodyLimitBytes(limit),
   );
   return [
@@ -38,5 +41,12 @@ export const webRoutes = (routes: readonly Route[]) => {
       bodyParsers: { json: { limit, inflate: false, reviver: refusePrototypes } },
       aliases: aliases(some),
     })),
+    // Read piece by piece by the route itself.
+    {
+      ...common,
+      name: "uploads",
+      bodyParsers: false,
+      aliases: aliases(routes.filter((route) => !isRead(route) && route.transfer !== undefined)),
+    },
   ];
 };

@@ -1,16 +1,20 @@
 import { type Coding, compress, isWorthCompressing } from "./compression.zlib.ts";
-import { entityTag } from "./entity-tag.ts";
+import { entityTag, tagIn } from "./entity-tag.ts";
 
 /** What is sent many times: its bytes, their tag, and their compressed forms, each of which is made once, at the first need. */
 export class Content {
   readonly body: Buffer;
-  readonly etag: string;
+  readonly #etag: string;
   readonly #codings = new Map<Coding, Promise<Buffer>>();
   readonly #done = new Map<Coding, Buffer>();
 
-  constructor(text: string) {
+  constructor(text: string, etag = entityTag(text)) {
     this.body = Buffer.from(text);
-    this.etag = entityTag(text);
+    this.#etag = etag;
+  }
+
+  etag(coding: Coding | undefined): string {
+    return tagIn(this.#etag, coding);
   }
 
   /** The body in this coding, where it was made already; undefined where it has to be made. */

@@ -1,8 +1,8 @@
 const ALLOWED_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE";
 const ALLOWED_HEADERS =
-  "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, Prefer, Request-Timeout, X-Cart-Token, X-Request-Id, traceparent";
+  "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer, Request-Timeout, Upload-Complete, Upload-Offset, X-Cart-Token, X-Request-Id, traceparent";
 const EXPOSED_HEADERS =
-  "Age, Allow, ETag, Location, RateLimit, RateLimit-Policy, Retry-After, X-Cart-Token, X-Degraded, X-Request-Id";
+  "Age, Allow, ETag, Location, RateLimit, RateLimit-Policy, Retry-After, Upload-Offset, X-Cart-Token, X-Degraded, X-Request-Id";
 const PREFLIGHT_SECONDS = "600";
 
 export type Headers = readonly (readonly [name: string, value: string])[];

@@ -5,7 +5,7 @@ import { type InvalidField, ValidationFailed } from "./api.errors.ts";
 import { pathSchemas, type Route } from "./route.ts";
 
 /** Strict towards clients: what a schema does not name is refused, not left out, so that a misspelt field is noticed. */
-const validator = (options: { coerceTypes: boolean }): Ajv => {
+const validator = (options: { coerceTypes: boolean | "array" }): Ajv => {
   const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: true, strictTypes: false, ...options });
   (addFormats as unknown as (ajv: Ajv) => void)(ajv);
   return ajv;
@@ -71,7 +71,8 @@ export interface RouteChecks {
 
 /** Queries are text and are read as what the schema says; bodies are JSON and must say it themselves. */
 export const routeChecks = (routes: readonly Route[]): Map<Route, RouteChecks> => {
-  const text = validator({ coerceTypes: true });
+  // A list is a name that is repeated, or comes once.
+  const text = validator({ coerceTypes: "array" });
   const json = validator({ coerceTypes: false });
   const noQuery = checkOf(text, nothing);
   const noBody = checkOf(json, nothing);

@@ -8,6 +8,7 @@ import {
   contracts,
 } from "@molecart/mixins/contracts/index.ts";
 import { Fingerprint } from "@molecart/mixins/contracts/operations.ts";
+import { Slug } from "@molecart/mixins/contracts/products.ts";
 import type { Scope } from "@molecart/mixins/contracts/users.ts";
 import type { PricingRules } from "@molecart/mixins/lib/pricing.ts";
 import { type Static, type TSchema, type TUndefined, Type } from "typebox";
@@ -60,7 +61,7 @@ export interface Desk {
 }
 
 /** The schema of each name that a path may hold. */
-export const pathSchemas = { id: Id, sku: Sku, fingerprint: Fingerprint };
+export const pathSchemas = { id: Id, sku: Sku, slug: Slug, fingerprint: Fingerprint };
 type PathName = keyof typeof pathSchemas;
 type NamesIn<P extends string> = P extends `${string}{${infer Name}}${infer Rest}` ? Name | NamesIn<Rest> : never;
 
@@ -75,6 +76,8 @@ export interface RouteRequest<P extends string, A extends Access, B extends TSch
   /** The customer's or the guest's. */
   cartId: A extends "guest-or-customer" ? string : undefined;
   idempotencyKey: K extends "required" | "optional" ? string : undefined;
+  /** By If-Match, where the route is conditional; undefined: whatever is there. */
+  expectedVersion: number | undefined;
 }
 
 interface Common<P extends string, A extends Access, B extends TSchema, Q extends TSchema, K> {
@@ -94,6 +97,8 @@ interface Common<P extends string, A extends Access, B extends TSchema, Q extend
   query?: Q;
   /** Optional: a request without one is taken for a new one. */
   idempotencyKey?: K;
+  /** Takes If-Match with a tag that `versionOf` has made: a change of another version is refused. */
+  conditional?: true;
   /** What it is counted with; `read` for GET and `write` for the others where it is absent. */
   limit?: LimitClass;
   /** The gateway keeps the answer, the same for everybody who is not staff, until what it shows of the catalogue changes. It is
@@ -122,6 +127,8 @@ export interface ActionRoute<
   params(request: RouteRequest<P, A, B, Q, K>): ParamsBeside<N, O>;
   /** The answer to a guest who has no cart. Where it is absent, the guest gets one. */
   withoutCart?(rules: PricingRules): ActionResult<N>;
+  /** The version of what is answered; the answer then has a strong ETag. */
+  versionOf?(result: ActionResult<N>): number;
   /** Where the result is to be found, below /api/v1. */
   location?(result: ActionResult<N>): string;
   /** The result stands in the answer under this name; where it is absent, the result is the answer. */
@@ -184,6 +191,45 @@ export interface Stream {
 /** For clients that cannot set the Last-Event-ID header. */
 export const LastEventId = Type.Integer({ minimum: 0, maximum: 999_999_999 });
 
+/** A body that is too large to be there at once. */
+export interface Upload {
+  /** Where in the whole it begins. */
+  offset: number;
+  /** The whole ends with it. */
+  complete: boolean;
+  body: AsyncIterable<Buffer>;
+}
+
+/** What the gateway needs of a route whose body or answer goes through it piece by piece. */
+export type Transfer =
+  | { kind: "upload"; take(call: CallMesh, request: AnyRequest, upload: Upload): Promise<unknown> }
+  | {
+      kind: "download";
+      types: readonly string[];
+      file(request: AnyRequest): { type: string; fileName: string };
+      pieces(call: CallMesh, request: AnyRequest): AsyncIterable<string>;
+    };
+
+interface TransferRoute<P extends string, Q extends TSchema>
+  extends Pick<Common<P, "staff", TUndefined, Q, undefined>, "name" | "path" | "scope" | "summary" | "query"> {
+  /** The actions that it calls. */
+  uses: readonly ActionName[];
+}
+
+/** Any body (the media type is not looked at), from `Upload-Offset` on (0 where it is absent); `Upload-Complete: ?0` says that
+ *  more of it will come in another request. */
+export interface UploadRoute<P extends string, Q extends TSchema, R extends TSchema> extends TransferRoute<P, Q> {
+  result: R;
+  take(call: CallMesh, request: RouteRequest<P, "staff", TUndefined, Q, undefined>, upload: Upload): Promise<Static<R>>;
+}
+
+export interface DownloadRoute<P extends string, Q extends TSchema> extends TransferRoute<P, Q> {
+  /** The media types that it may answer. */
+  types: readonly string[];
+  file(request: RouteRequest<P, "staff", TUndefined, Q, undefined>): { type: string; fileName: string };
+  pieces(call: CallMesh, request: RouteRequest<P, "staff", TUndefined, Q, undefined>): AsyncIterable<string>;
+}
+
 /** Any request and any route, once the compiler has seen that they fit together. */
 export type AnyRequest = {
   path: Record<string, string>;
@@ -193,6 +239,7 @@ export type AnyRequest = {
   address: string;
   cartId: string | undefined;
   idempotencyKey: string | undefined;
+  expectedVersion?: number | undefined;
 };
 
 /** An answer that is the same for everybody until the gateway is another one. */
@@ -220,6 +267,9 @@ export interface Route {
   readonly idempotencyKey: IdempotencyKeyUse | undefined;
   readonly limit: LimitClass;
   readonly cache: CachedKind | undefined;
+  readonly conditional: boolean;
+  /** Set where body or answer go through piece by piece: it is used instead of `answer`. */
+  readonly transfer?: Transfer;
   readonly uses: readonly ActionName[];
   /** Of a stream: the data of any of its events. */
   readonly result: TSchema;
@@ -229,6 +279,7 @@ export interface Route {
   answer(desk: Desk, request: AnyRequest): Promise<unknown>;
   withoutCart?(rules: PricingRules): unknown;
   location?(result: unknown): string;
+  versionOf?(result: unknown): number;
   statusOf?(result: unknown): number;
 }
 
@@ -261,6 +312,7 @@ const erase = (given: any, uses: readonly ActionName[], result: TSchema, answer:
     idempotencyKey: given.idempotencyKey,
     limit: given.limit ?? (given.method === "GET" ? "read" : "write"),
     cache: given.cache,
+    conditional: given.conditional === true,
     uses,
     result,
     answer,
@@ -343,3 +395,22 @@ export const pageRoute = (name: string, path: string, summary: string, page: Pag
     Type.Unknown(),
     async () => null,
   );
+
+const transferRoute = (given: object, transfer: unknown, uses: readonly ActionName[], result: TSchema): Route =>
+  erase({ access: "staff", status: 200, ...given, transfer }, uses, result, () =>
+    Promise.reject(new TypeError("A transfer is not answered at once")),
+  );
+
+/** A route that takes a body of any size, for staff. */
+export const uploadRoute = <const P extends string, R extends TSchema, Q extends TSchema = TUndefined>(
+  route: UploadRoute<P, Q, R>,
+): Route => {
+  const { uses, result, take, ...given } = route;
+  return transferRoute({ ...given, method: "PATCH" }, { kind: "upload", take }, uses, result);
+};
+
+/** A route that answers a file of any size, for staff. */
+export const downloadRoute = <const P extends string, Q extends TSchema = TUndefined>(route: DownloadRoute<P, Q>): Route => {
+  const { uses, types, file, pieces, ...given } = route;
+  return transferRoute({ ...given, method: "GET" }, { kind: "download", types, file, pieces }, uses, Type.String());
+};

@@ -6,7 +6,7 @@ import { inventoryConfig } from "./inventory.config.ts";
 import { react, reserve } from "./reservation.operations.ts";
 import { SkuNotFound } from "./stock.errors.ts";
 import { countStock, makeKnown, restock, seedStock } from "./stock.operations.ts";
-import { findStock } from "./stock.repository.ts";
+import { findAvailability, findStock } from "./stock.repository.ts";
 import type { InventoryTables } from "./stock.table.ts";
 
 export default implement(inventory, {
@@ -23,6 +23,10 @@ export default implement(inventory, {
 
     async getMany({ params: { skus } }) {
       return { items: await findStock(this.database.db, skus) };
+    },
+
+    async availability({ params: { skus } }) {
+      return { items: await findAvailability(this.database.db, skus) };
     },
 
     set({ params: { sku, onHand } }) {

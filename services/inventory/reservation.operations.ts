@@ -3,7 +3,7 @@ import { isoTime } from "@molecart/mixins/lib/clock.ts";
 import { insertReservation, lockReservation, setStatus } from "./reservation.repository.ts";
 import { causeOf, nextStep, type Reservation, type Settlement, settlements, type Trigger, tombstone } from "./reservation.ts";
 import { NotReservedYet, StockNotHeld } from "./stock.errors.ts";
-import type { InventoryWork } from "./stock.operations.ts";
+import { type InventoryWork, stockAfter, tellTurns } from "./stock.operations.ts";
 import { insertMovements, lockStock, setReserved, setStock } from "./stock.repository.ts";
 import { demandOf, type Line, shortagesOf } from "./stock.ts";
 
@@ -21,19 +21,18 @@ export const reserve = async (
   // Before the stock: a cancellation that is handled at the same moment waits here for the outcome.
   if (!(await insertReservation(work.trx, reservation, work.now))) return;
 
-  const shortages = shortagesOf(
-    demand,
-    await lockStock(
-      work.trx,
-      demand.map(({ sku }) => sku),
-    ),
+  const stock = await lockStock(
+    work.trx,
+    demand.map(({ sku }) => sku),
   );
+  const shortages = shortagesOf(demand, stock);
   if (shortages.length > 0) {
     await setStatus(work.trx, orderId, "released", "stock.rejected", work.now);
     work.emit("stock.rejected", orderId, { orderId, shortages });
     return;
   }
   for (const line of demand) await hold(work, orderId, line);
+  await tellTurns(work, stock, stockAfter(stock, demand, HELD));
   await work.schedule({ id: expiryJob(orderId), kind: "reservation-expiry", aggregateId: orderId, dueAt });
   work.emit("stock.reserved", orderId, {
     orderId,
@@ -41,6 +40,9 @@ export const reserve = async (
     expiresAt: isoTime(dueAt),
   });
 };
+
+/** One unit that is kept for an order. */
+const HELD = { onHand: 0, reserved: 1 };
 
 /** The rows are locked and were found sufficient, so the guard never stops us; were it to, the whole reservation is undone. */
 const hold = async (work: InventoryWork, orderId: string, line: Line): Promise<void> => {
@@ -87,7 +89,7 @@ const settle = async (
   trigger: Trigger,
 ): Promise<void> => {
   const { status, perUnit } = settlements[settlement];
-  await lockStock(
+  const before = await lockStock(
     work.trx,
     lines.map(({ sku }) => sku),
   );
@@ -98,6 +100,7 @@ const settle = async (
       sold: perUnit.sold * quantity,
     });
   }
+  await tellTurns(work, before, stockAfter(before, lines, perUnit));
   if (perUnit.onHand !== 0 && lines.length > 0) {
     await insertMovements(
       work.trx,

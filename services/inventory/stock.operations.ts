@@ -1,9 +1,45 @@
 import type { Stock } from "@molecart/mixins/contracts/inventory.ts";
 import type { SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
-import { findMovedSkus, insertMovements, insertSkus, lockStock, setReceived, setStock, type Tables } from "./stock.repository.ts";
-import { countedDifference, demandOf, inLockOrder, type Line } from "./stock.ts";
+import {
+  findMovedSkus,
+  insertMovements,
+  insertSkus,
+  lockStock,
+  setReceived,
+  setStock,
+  setTurned,
+  type Tables,
+} from "./stock.repository.ts";
+import { countedDifference, demandOf, inLockOrder, type Line, type StockChange, turnsOf } from "./stock.ts";
 
 export type InventoryWork = SqlWork<Tables>;
+
+/** Tells of the SKUs that are sold out now, or no longer: only the turns, so that an order of a well-stocked SKU costs nothing
+ *  more. `before` was read under the lock. */
+export const tellTurns = async (work: InventoryWork, before: readonly Stock[], after: readonly Stock[]): Promise<void> => {
+  const turned = turnsOf(before, after);
+  const [first] = turned;
+  if (first === undefined) return;
+  work.emit("availability.changed", first.sku, { items: await setTurned(work.trx, turned) });
+};
+
+/** What is left when this is added to the figures of each SKU. */
+export const stockAfter = (
+  before: readonly Stock[],
+  lines: readonly Line[],
+  perUnit: Pick<StockChange, "onHand" | "reserved">,
+): Stock[] => {
+  const quantities = new Map(lines.map(({ sku, quantity }) => [sku, quantity]));
+  return before.map((stock) => {
+    const quantity = quantities.get(stock.sku) ?? 0;
+    const onHand = stock.onHand + perUnit.onHand * quantity;
+    const reserved = stock.reserved + perUnit.reserved * quantity;
+    return { ...stock, onHand, reserved, available: onHand - reserved };
+  });
+};
+
+/** One unit on the shelf. */
+const RECEIVED = { onHand: 1, reserved: 0 };
 
 /** A product's SKUs exist before anything of them is on hand. */
 export const makeKnown = (work: InventoryWork, variants: readonly { sku: string }[]): Promise<void> =>
@@ -18,7 +54,9 @@ export const countStock = async (work: InventoryWork, sku: string, counted: numb
     await setStock(work.trx, sku, { onHand: difference, reserved: 0, sold: 0 });
     await insertMovements(work.trx, [{ sku, kind: "counted", quantity: difference, orderId: null }], work.now);
   }
-  return { ...stock, onHand: counted, available: counted - stock.reserved };
+  const after = { ...stock, onHand: counted, available: counted - stock.reserved };
+  await tellTurns(work, [stock], [after]);
+  return after;
 };
 
 /** Puts back on the shelves what a customer has sent back and is as good as new. */
@@ -31,8 +69,9 @@ export const restock = async (
   if (returned.length === 0) return;
   const skus = returned.map(({ sku }) => sku);
   await insertSkus(work.trx, skus);
-  await lockStock(work.trx, skus);
+  const before = await lockStock(work.trx, skus);
   await setReceived(work.trx, returned);
+  await tellTurns(work, before, stockAfter(before, returned, RECEIVED));
   await insertMovements(
     work.trx,
     returned.map((line) => ({ ...line, kind: "returned", orderId })),
@@ -54,10 +93,11 @@ export const seedStock = async (work: InventoryWork, items: readonly { sku: stri
   return created;
 };
 
-const seedChunk = async ({ trx, now }: InventoryWork, skus: string[], onHand: ReadonlyMap<string, number>): Promise<number> => {
+const seedChunk = async (work: InventoryWork, skus: string[], onHand: ReadonlyMap<string, number>): Promise<number> => {
+  const { trx, now } = work;
   await insertSkus(trx, skus);
   // Looked at under the lock: two seeds at the same moment must not both find a SKU without stock.
-  await lockStock(trx, skus);
+  const before = await lockStock(trx, skus);
   const moved = await findMovedSkus(trx, skus);
   const received = skus
     .map((sku) => ({ sku, quantity: onHand.get(sku) as number }))
@@ -69,5 +109,6 @@ const seedChunk = async ({ trx, now }: InventoryWork, skus: string[], onHand: Re
     received.map((line) => ({ ...line, kind: "received", orderId: null })),
     now,
   );
+  await tellTurns(work, before, stockAfter(before, received, RECEIVED));
   return received.length;
 };

@@ -1,4 +1,4 @@
-import type { Stock } from "@molecart/mixins/contracts/inventory.ts";
+import type { Availability, Stock } from "@molecart/mixins/contracts/inventory.ts";
 import { forUpdate } from "@molecart/mixins/database/for-update.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
@@ -17,6 +17,14 @@ const toStock = ({ sku, on_hand, reserved }: Selectable<StockTable>): Stock => (
   available: on_hand - reserved,
 });
 
+const toAvailability = (
+  row: Pick<Selectable<StockTable>, "sku" | "on_hand" | "reserved" | "availability_version">,
+): Availability => ({
+  sku: row.sku,
+  available: row.on_hand > row.reserved,
+  version: row.availability_version,
+});
+
 export const findStock = async (db: Db, skus: readonly string[]): Promise<Stock[]> => {
   const rows = await db.selectFrom("stock").selectAll().where("sku", "in", skus).orderBy("sku").execute();
   return rows.map(toStock);
@@ -27,6 +35,26 @@ export const lockStock = async (trx: Trx, skus: readonly string[]): Promise<Stoc
   if (skus.length === 0) return [];
   const rows = await trx.selectFrom("stock").selectAll().where("sku", "in", skus).orderBy("sku").$call(forUpdate(trx)).execute();
   return rows.map(toStock);
+};
+
+/** Counts a turn of each of these SKUs, which must be locked. */
+export const setTurned = async (trx: Trx, turned: readonly Stock[]): Promise<Availability[]> => {
+  const rows = await trx
+    .updateTable("stock")
+    .set({ availability_version: sql`availability_version + 1` })
+    .where(
+      "sku",
+      "in",
+      turned.map(({ sku }) => sku),
+    )
+    .returning(["sku", "on_hand", "reserved", "availability_version"])
+    .execute();
+  return rows.map(toAvailability);
+};
+
+export const findAvailability = async (db: Db, skus: readonly string[]): Promise<Availability[]> => {
+  const rows = await db.selectFrom("stock").selectAll().where("sku", "in", skus).orderBy("sku").execute();
+  return rows.map(toAvailability);
 };
 
 /** Makes SKUs known, with nothing on hand. Those that are known stay as they are. */

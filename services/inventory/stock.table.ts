@@ -1,4 +1,5 @@
 import type { Json } from "@molecart/mixins/database/messaging.table.ts";
+import type { Generated } from "kysely";
 import type { ReleaseCause, ReservationStatus } from "./reservation.ts";
 import type { Line, MovementKind } from "./stock.ts";
 
@@ -9,6 +10,8 @@ export interface StockTable {
   reserved: number;
   /** Has left, or is to leave, with confirmed orders. */
   sold: number;
+  /** Turns between sold out and in stock. */
+  availability_version: Generated<number>;
 }
 
 /** Every change of `on_hand`, so that the figures can be proved. */

@@ -25,6 +25,12 @@ export interface Movement {
   orderId: string | null;
 }
 
+/** The SKUs that were sold out and are in stock now, or the other way round. Of a SKU that was not known there was nothing. */
+export const turnsOf = (before: readonly Stock[], after: readonly Stock[]): Stock[] => {
+  const availableBefore = new Map(before.map(({ sku, available }) => [sku, available]));
+  return after.filter(({ sku, available }) => available > 0 !== (availableBefore.get(sku) ?? 0) > 0);
+};
+
 /** The order in which every transaction locks its SKUs, so that two of them never wait for each other. */
 export const inLockOrder = (skus: Iterable<string>): string[] => [...new Set(skus)].sort();
 

@@ -9,9 +9,26 @@ export interface Terms {
   currency: string;
 }
 
+/** With its fields in one order, however it was read or made: what is told of a version is the same text everywhere. */
+export const inOrder = (product: Product): Product => ({
+  id: product.id,
+  slug: product.slug,
+  name: product.name,
+  brand: product.brand,
+  category: product.category,
+  description: product.description,
+  price: product.price,
+  variants: product.variants,
+  images: product.images,
+  status: product.status,
+  version: product.version,
+  createdAt: product.createdAt,
+  updatedAt: product.updatedAt,
+});
+
 export const newProduct = (request: NewProduct, id: string, { at, currency }: Terms): Product => {
   const { slug, images = [], status = "published", ...rest } = request;
-  return {
+  return inOrder({
     ...rest,
     id,
     slug: slug ?? slugOf(request.name, id),
@@ -21,7 +38,7 @@ export const newProduct = (request: NewProduct, id: string, { at, currency }: Te
     version: 1,
     createdAt: at,
     updatedAt: at,
-  };
+  });
 };
 
 export const changedProduct = (product: Product, change: ProductChange, { at, currency }: Terms): Product => {
@@ -47,7 +64,7 @@ const startingPrice = (variants: readonly Variant[], currency: string): Money =>
 const MAX_SLUG_LENGTH = 100;
 
 /** "Tollgate Café Lock" becomes "tollgate-cafe-lock". A name in another script leaves nothing for a slug: then the id says it. */
-const slugOf = (name: string, id: string): string => {
+export const slugOf = (name: string, id: string, kind = "product"): string => {
   const slug = name
     .normalize("NFD")
     .replace(/[\u0300-\u036f'’]/g, "")
@@ -55,7 +72,7 @@ const slugOf = (name: string, id: string): string => {
     .replace(/[^a-z0-9]+/g, "-")
     .slice(0, MAX_SLUG_LENGTH)
     .replace(/^-+|-+$/g, "");
-  return slug === "" ? distinctSlug("product", id) : slug;
+  return slug === "" ? distinctSlug(kind, id) : slug;
 };
 
 /** The slug of a product whose name another one has too. The end of an id is random. */

@@ -1,6 +1,7 @@
+import { KEEP_PROCESSED_MS } from "@molecart/mixins/document-store/document-inbox.ts";
 import type { Auditor } from "@molecart/mixins/verify/auditor.ts";
-import type { OutboxFact } from "@molecart/mixins/verify/facts.ts";
-import { toOutboxFacts } from "@molecart/mixins/verify/messaging-facts.ts";
+import type { InboxFact, OutboxFact } from "@molecart/mixins/verify/facts.ts";
+import { toInboxFact, toOutboxFacts } from "@molecart/mixins/verify/messaging-facts.ts";
 import type { ProductDocument } from "./product.document.ts";
 
 interface ProductFact {
@@ -15,11 +16,14 @@ const toFact = ({ _id, variants, outbox }: ProductDocument): ProductFact => ({
   outbox: toOutboxFacts(outbox),
 });
 
-/** The service consumes no events: it has no inbox to speak of. */
 const audit: Auditor = async (stores) => {
-  const { products } = await stores.documents<{ products: ProductFact }>("products", { products: toFact });
+  const { products, products_inbox: inbox } = await stores.documents<{ products: ProductFact; products_inbox: InboxFact }>(
+    "products",
+    { products: toFact, products_inbox: toInboxFact },
+  );
+  const outbox = products.flatMap((product) => product.outbox);
   return {
-    messaging: { outbox: products.flatMap(({ outbox }) => outbox), inbox: [], jobs: [], outboxIsKept: false, inboxKeepsMs: null },
+    messaging: { outbox, inbox, jobs: [], outboxIsKept: false, inboxKeepsMs: KEEP_PROCESSED_MS },
     catalogue: { products: products.map(({ id, skus }) => ({ id, skus })) },
   };
 };

@@ -70,8 +70,9 @@ describe("The map of the mesh", () => {
     }
     expect(statuses.size).toBeGreaterThan(30);
     const wrong = Object.values(contracts).flatMap(({ name, refusals }) =>
-      Object.entries(refusals as Record<string, Record<string, number>>).flatMap(([action, codes]) =>
+      Object.entries(refusals as Record<string, Record<string, number | number[]>>).flatMap(([action, codes]) =>
         Object.entries(codes)
+          .flatMap(([code, status]) => [status].flat().map((one) => [code, one] as const))
           .filter(([code, status]) => !statuses.get(code)?.has(status))
           .map(([code, status]) => `${name}.${action} ${code} ${status}`),
       ),

@@ -348,6 +348,14 @@ describe("requests that do not fit", () => {
     answers.set("v1.products.search", () => ({ items: [] }));
     await api("GET", "/products?q=lamp&minPrice=100&limit=5");
     expect(meshCalls()[0]?.params).toEqual({ q: "lamp", minPrice: 100, limit: 5 });
+    await api("GET", "/products?brand=Norr&attribute=colour:red&attribute=size:L&available=true");
+    expect(meshCalls().at(-1)?.params).toEqual({
+      brand: ["Norr"],
+      attribute: ["colour:red", "size:L"],
+      available: true,
+      limit: 20,
+    });
+    expect(await api("GET", "/products?attribute=red")).toMatchObject({ status: 422 });
     const reply = await api("GET", "/products?minprice=100&limit=no&filter[brand]=x&q=a&q=b");
     expect(reply.status).toBe(422);
     expect(reply.body.errors.map((error: { path: string }) => error.path).sort()).toEqual([

@@ -9,6 +9,7 @@ import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { afterAll, afterEach, describe, expect, test } from "@jest/globals";
 import { ManualClock } from "@molecart/mixins/lib/clock.ts";
 import { Refusal, Unavailable } from "@molecart/mixins/lib/errors.ts";
+import { tagIn } from "../../services/api/entity-tag.ts";
 import { newCertificate } from "../support/certificate.ts";
 import { eventually, waitFor } from "../support/eventually.ts";
 import { bearer, type Gateway, openGateway } from "../support/gateway.ts";
@@ -69,7 +70,8 @@ const login = (at: { address: string }, headers: Record<string, string> = {}) =>
   send(at, "POST", "/api/v1/auth/login", { headers, body: { email: "a@example.com", password: "x" } });
 
 const product = (version: number, more: object = {}) => ({ id: "p-1", name: `Lamp ${version}`, version, ...more });
-const changed = ({ broker }: Gateway, version: number) => broker.broadcast("products.changed", { productId: "p-1", version });
+const changed = ({ broker }: Gateway, version: number) =>
+  broker.broadcast("products.changed", { productIds: ["p-0", "p-1"], versions: { "p-0": 1, "p-1": version } });
 
 describe("what the gateway keeps of the catalogue", () => {
   test("is asked for once, and again as soon as the product has changed", async () => {
@@ -84,6 +86,44 @@ describe("what the gateway keeps of the catalogue", () => {
     await waitFor(async () => (await get(shop, "/products/p-1")).body.version === 2);
     await get(shop, "/products?q=lamp&limit=5");
     expect(shop.calls).toHaveLength(4);
+  });
+
+  test("does not outlive a turn of availability, a change of the tree, or what a broker of the release before tells", async () => {
+    const shop = await gateway();
+    shop.answers.set("v1.products.get", () => product(1));
+    shop.answers.set("v1.products.search", () => ({ items: [product(1)] }));
+    shop.answers.set("v1.products.categories", () => ({ items: [], version: 4 }));
+    const paths = ["/products/p-1", "/products?q=lamp", "/categories"];
+    const askedFor = async (event: string, told: object): Promise<string[]> => {
+      for (const path of paths) await get(shop, path);
+      const before = shop.calls.length;
+      shop.broker.broadcast(event, told);
+      // It is told before the next request is read.
+      for (const path of paths) await get(shop, path);
+      return shop.calls.slice(before).map(({ action }) => action.replace("v1.products.", ""));
+    };
+    expect(await askedFor("products.changed", { productIds: ["p-1"] })).toEqual(["get", "search"]);
+    expect(await askedFor("products.changed", { productId: "p-1", version: 1 })).toEqual(["get", "search"]);
+    expect(await askedFor("products.categoriesChanged", { version: 4 })).toEqual(["search", "categories"]);
+    // A broker that has not read the new tree yet answers with the old one: it is not kept.
+    await askedFor("products.categoriesChanged", { version: 5 });
+    await get(shop, "/categories");
+    expect(shop.calls.slice(-2).map(({ action }) => action)).toEqual(["v1.products.categories", "v1.products.categories"]);
+  });
+
+  test("has a strong tag where it has a version, another one for each coding, and a change may be made for it", async () => {
+    const shop = await gateway();
+    shop.answers.set("v1.products.get", () => product(7, { description: "x".repeat(2_000) }));
+    shop.answers.set("v1.products.update", ({ expectedVersion }) => product(8, { expectedVersion }));
+    const staff = await bearer({ userId: "eve", roles: ["staff"], nowMs: clock.now() });
+    for (const coding of ["identity", "br", "br", "gzip"]) {
+      const { headers } = await get(shop, "/products/p-1", { "accept-encoding": coding });
+      expect(headers.etag).toMatch(coding === "identity" ? /^"7-[\w-]{27}"$/ : new RegExp(`^"7-[\\w-]{27}-${coding}"$`));
+      const known = { "accept-encoding": coding, "if-none-match": headers.etag as string };
+      expect((await get(shop, "/products/p-1", known)).status).toBe(304);
+      const change = { headers: { ...staff, "if-match": headers.etag as string }, body: { name: "New" } };
+      expect((await send(shop, "PATCH", "/api/v1/products/p-1", change)).body.expectedVersion).toBe(7);
+    }
   });
 
   test("is kept no longer than it may be, should no message of a change come", async () => {
@@ -156,7 +196,7 @@ describe("what the gateway keeps of the catalogue", () => {
     expect(first.headers.vary).toBe("Origin, Accept-Encoding, Authorization, X-API-Key");
     expect(first.headers.age).toBeUndefined();
     const tag = first.headers.etag as string;
-    for (const known of [tag, `"x", ${tag}`, tag.slice(2), "*"]) {
+    for (const known of [tag, `"x", ${tag}`, `W/${tag}`, "*"]) {
       const again = await get(shop, "/products/p-1", { "if-none-match": known });
       expect(again).toMatchObject({ status: 304, headers: { etag: tag, vary: first.headers.vary } });
       expect(again.headers["cache-control"]).toBe(first.headers["cache-control"]);
@@ -183,7 +223,9 @@ describe("the form of an answer", () => {
     for (const accepted of ["gzip, br", "gzip", "gzip, br", "gzip;q=1, br;q=0.5"]) {
       const reply = await get(shop, path, { "accept-encoding": accepted });
       const coding = accepted === "gzip, br" ? "br" : "gzip";
-      expect(reply.headers).toMatchObject({ "content-encoding": coding, etag: plain.headers.etag });
+      // A strong tag speaks for the very bytes.
+      const tag = tagIn(plain.headers.etag as string, coding);
+      expect(reply.headers).toMatchObject({ "content-encoding": coding, etag: tag });
       expect(reply.headers.vary).toContain("Accept-Encoding");
       expect(reply.raw.length).toBe(Number(reply.headers["content-length"]));
       expect(reply.raw.length).toBeLessThan(plain.raw.length / 5);

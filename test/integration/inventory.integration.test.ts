@@ -71,6 +71,28 @@ for (const { world: name, servers, open } of worlds) {
         .execute();
     const sentTypes = async (orderId: string) => (await stage.sent(orderId)).map(({ type }) => type);
 
+    test("tells when the last unit goes and when there are some again, and of nothing in between", async () => {
+      const sku = await stocked(3);
+      const told = async () =>
+        (await stage.sent(sku)).map(({ type, data }) => [type, (data as EventData<"availability.changed">).items]);
+      const turn = (available: boolean, version: number) => ["availability.changed", [{ sku, available, version }]];
+      const [first, second] = [newId(), newId()];
+      await created(first, { sku, quantity: 1 });
+      expect(await told()).toEqual([turn(true, 1)]);
+      await created(second, { sku, quantity: 2 });
+      expect(await told()).toEqual([turn(true, 1), turn(false, 2)]);
+      await confirmed(first);
+      expect(await told()).toHaveLength(2);
+      await cancelled(second);
+      expect((await told()).at(-1)).toEqual(turn(true, 3));
+      await stage.call("v1.inventory.set", { sku, onHand: 0 });
+      await stage.call("v1.inventory.set", { sku, onHand: 0 });
+      expect((await told()).slice(3)).toEqual([turn(false, 4)]);
+      expect(await stage.call("v1.inventory.availability", { skus: [sku, "UNKNOWN"] })).toEqual({
+        items: [{ sku, available: false, version: 4 }],
+      });
+    });
+
     /** What must hold for each SKU at any time, from the data alone. */
     const expectBalancedBooks = async (skus: readonly string[]): Promise<void> => {
       const reservations = await stage.database.db.selectFrom("reservation").selectAll().execute();

@@ -12,10 +12,11 @@ import { CategoryTree } from "../../services/products/category.ts";
 import { demoCategories, demoProducts } from "../../services/products/demo/index.ts";
 import { seedDemo } from "../../services/products/demo.operations.ts";
 import type { ProductDocument } from "../../services/products/product.document.ts";
-import { eventOf } from "../../services/products/product.operations.ts";
+import { writeOf } from "../../services/products/product.operations.ts";
 import { findProduct, setProduct } from "../../services/products/product.repository.ts";
 import { changedProduct } from "../../services/products/product.ts";
 import { productsConfig } from "../../services/products/products.config.ts";
+import { catalogueFile } from "../support/catalogue-file.ts";
 import { documentStores } from "../support/document-stores.ts";
 import { eventually } from "../support/eventually.ts";
 import { describeWith } from "../support/servers/describe-with.ts";
@@ -167,7 +168,7 @@ for (const { store, servers, settings } of documentStores) {
         });
         expect(changed).toMatchObject({ name: "Torch", price: price(99), version: 2 });
         expect(await get(id)).toEqual(changed);
-        expect([await found({ q: "torch" }), await found({ q: "lamp", brand: "none" })]).toEqual([[id], []]);
+        expect([await found({ q: "torch" }), await found({ q: "lamp", brand: ["none"] })]).toEqual([[id], []]);
         expect((await call(broker, "v1.products.items", { skus: ["L-1", "T-1"] })).items.map(({ sku }) => sku)).toEqual(["T-1"]);
         await eventually(() => expect(told(id).map(({ type }) => type)).toEqual(["product.created", "product.updated"]));
         // What it has given up is free for others.
@@ -183,7 +184,7 @@ for (const { store, servers, settings } of documentStores) {
         );
         expect(outcomes.filter((outcome) => outcome === "no refusal")).toHaveLength(1);
         expect(outcomes.filter((outcome) => outcome !== "no refusal")).toEqual(
-          Array(9).fill({ type: "VERSION_CONFLICT", code: 409 }),
+          Array(9).fill({ type: "VERSION_CONFLICT", code: 412 }),
         );
         expect((await get(id)).version).toBe(2);
       });
@@ -295,7 +296,7 @@ for (const { store, servers, settings } of documentStores) {
         expect(all.facets.brand.reduce((sum, { count }) => sum + count, 0)).toBe(all.total);
 
         const brand = all.facets.brand[0] as { value: string; count: number };
-        const narrowed = await search({ category: "audio", brand: brand.value, limit: 100 });
+        const narrowed = await search({ category: "audio", brand: [brand.value], limit: 100 });
         expect(narrowed.total).toBe(brand.count);
         expect(narrowed.facets.brand).toEqual(all.facets.brand);
         expect((await search({ maxPrice: 2_000, limit: 100 })).items.every((item) => item.price.amount <= 2_000)).toBe(true);
@@ -423,8 +424,50 @@ describeWith(["mongo", "nats"], "Brokers with one catalogue", () => {
     const before = (await findProduct(documents, id)) as Product;
     const change = { status: "draft", name: "Flash" } as const;
     const after = changedProduct(before, change, { at: new Date().toISOString(), currency: "EUR" });
-    await setProduct(documents, after, before.version, eventOf(before, after));
+    await setProduct(documents, writeOf(before, after, {}), before.version);
     await eventually(async () => expect(await shownBy(looking, id)).toEqual([0, "Flash"]), { withinMs: 20_000 });
     expect(await shownBy(listening, id)).toEqual([1, "Torch"]);
+  });
+
+  test("have one tree of categories, wherever it is changed", async () => {
+    const shown = async (node: ServiceBroker) => JSON.stringify((await call(node, "v1.products.categories", {})).items);
+    const { slug } = await call(writing, "v1.products.createCategory", { name: "Desk Lamps", parent: "lighting" });
+    // Asked for before the news has come, or after.
+    const { id } = await call(listening, "v1.products.create", request("D-1", { category: slug }));
+    await call(listening, "v1.products.changeCategory", { category: slug, change: { slug: "desk", parent: null } });
+    for (const node of [writing, listening])
+      await eventually(async () => expect(await shown(node)).toContain('{"slug":"desk","name":"Desk Lamps","children":[]}'));
+    await eventually(async () => {
+      const { items } = await call(writing, "v1.products.search", { category: "desk", limit: 5 });
+      expect(items).toMatchObject([{ id, category: "desk", version: 2 }]);
+    });
+  });
+
+  test("take the pieces of one import in turn, and two of one piece count once", async () => {
+    const file = Buffer.from([...catalogueFile(120, "ndjson")].join(""));
+    const { id: importId } = await call(writing, "v1.products.startImport", { format: "ndjson" });
+    let offset = 0;
+    let status = "open";
+    while (status === "open") {
+      const bytes = file.subarray(offset, offset + 20_000);
+      const part = { importId, offset, content: bytes.toString("base64"), last: offset + bytes.length === file.length };
+      const [one, other] = await Promise.all([
+        call(writing, "v1.products.takeImportPart", part),
+        call(listening, "v1.products.takeImportPart", part),
+      ]);
+      expect(one.import.offset).toBe(other.import.offset);
+      ({ offset, status } = one.import);
+    }
+    expect(await call(listening, "v1.products.getImport", { importId })).toMatchObject({
+      status: "done",
+      created: 120,
+      failed: 0,
+    });
+    for (const node of [writing, listening])
+      await eventually(async () => expect((await call(node, "v1.products.search", { q: "GEN", limit: 1 })).total).toBe(120));
+    const { items } = await call(writing, "v1.products.list", { limit: 100 });
+    expect(new Set(items.filter(({ variants }) => variants[0]?.sku.startsWith("GEN")).map(({ version }) => version))).toEqual(
+      new Set([1]),
+    );
   });
 });

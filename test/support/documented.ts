@@ -10,6 +10,7 @@ export interface DocumentedOperation {
   method: string;
   path: string;
   access: string;
+  /** Of JSON. */
   hasBody: boolean;
 }
 
@@ -58,7 +59,7 @@ export class Documented {
         method: method.toUpperCase(),
         path,
         access: operation["x-access"] ?? "public",
-        hasBody: operation.requestBody !== undefined,
+        hasBody: operation.requestBody?.content["application/json"] !== undefined,
       })),
     );
   }
@@ -132,7 +133,7 @@ export class Documented {
     }
     if (type === undefined || described.content[type] === undefined) throw new Error(`${type} is not documented: ${what}`);
     const content = [...at, "content", type];
-    const isJson = type.includes("json");
+    const isJson = type === "application/json" || type.endsWith("+json");
     const body = told ?? (isJson ? JSON.parse(text) : text);
     const errors = told === undefined ? this.#validate([...content, "schema"], body) : this.#wrongEvents(content, told);
     if (errors !== undefined) throw new Error(`Not as documented (${errors}): ${what}`);

@@ -32,10 +32,17 @@ const headers = {
     example: REQUEST_ID,
   },
   ETag: {
-    description: "Of this content. Sent back in If-None-Match, it is answered 304 as long as nothing has changed",
+    description:
+      "Of this content. Sent back in If-None-Match, it is answered 304 as long as nothing has changed. A strong one names a version, for If-Match",
     required: true,
     schema: { type: "string" },
     example: 'W/"q8Xw0Zr2Jm5Vt7Yb9Nc1Kd3Lf6H"',
+  },
+  "Content-Disposition": {
+    description: "The file's name",
+    required: true,
+    schema: { type: "string" },
+    example: 'attachment; filename="products.csv"',
   },
   Location: {
     description: "Where the result is to be found",
@@ -107,6 +114,28 @@ const parameters = {
     schema: { type: "string" },
     example: 'W/"q8Xw0Zr2Jm5Vt7Yb9Nc1Kd3Lf6H"',
   },
+  IfMatch: {
+    name: "If-Match",
+    in: "header",
+    description:
+      "The ETag of the version that is to be changed, or `*`: 412 if it is at another one. Without it, the last change wins",
+    schema: { type: "string" },
+    example: '"3-q8Xw0Zr2Jm5Vt7Yb9Nc1Kd3Lf6H"',
+  },
+  UploadOffset: {
+    name: "Upload-Offset",
+    in: "header",
+    description: "Where in the file the body begins",
+    schema: { type: "string", pattern: "^[0-9]{1,15}$", default: "0" },
+    example: "28269623",
+  },
+  UploadComplete: {
+    name: "Upload-Complete",
+    in: "header",
+    description: "`?0`: more of the file comes in another request",
+    schema: { type: "string", enum: ["?0", "?1"], default: "?1" },
+    example: "?1",
+  },
   RequestId: {
     name: "X-Request-Id",
     in: "header",
@@ -138,19 +167,32 @@ const parameters = {
   },
 };
 
-const headerParametersOf = ({ method, idempotencyKey, stream, page }: Route): (keyof typeof parameters)[] => [
+const headerParametersOf = ({
+  method,
+  idempotencyKey,
+  stream,
+  page,
+  conditional,
+  transfer,
+}: Route): (keyof typeof parameters)[] => [
   ...(idempotencyKey === "required" ? (["IdempotencyKey"] as const) : []),
   ...(idempotencyKey === "optional" ? (["OptionalIdempotencyKey"] as const) : []),
   ...(stream ? (["LastEventId"] as const) : []),
-  ...(method === "GET" && !stream ? (["IfNoneMatch"] as const) : []),
-  ...(page ? [] : (["RequestTimeout", "Prefer"] as const)),
+  ...(method === "GET" && !stream && !transfer ? (["IfNoneMatch"] as const) : []),
+  ...(conditional ? (["IfMatch"] as const) : []),
+  ...(transfer?.kind === "upload" ? (["UploadOffset", "UploadComplete"] as const) : []),
+  ...(page || transfer ? [] : (["RequestTimeout", "Prefer"] as const)),
   "RequestId",
 ];
 
 const parameterDescriptions: Readonly<Record<string, string>> = {
   q: "Words to look for",
   category: "A category's slug; its subcategories count",
-  brand: "The exact name of a brand",
+  brand: "Any of these brands, in any case",
+  attribute: "`name:value`: values of one name are alternatives, and one variant must have those of all names",
+  available: "Whether anything of the product is in stock",
+  format: "Of the file",
+  target: "The category that takes what is in it",
   minPrice: "In minor units",
   maxPrice: "In minor units",
   sort: "A minus turns the order around",
@@ -302,7 +344,9 @@ class Generator {
     ];
   }
 
-  #requestBody({ body }: Route, operationId: string): Json | undefined {
+  #requestBody({ body, transfer }: Route, operationId: string): Json | undefined {
+    // The file as it is: its media type is not looked at.
+    if (transfer?.kind === "upload") return { required: true, content: { "application/octet-stream": {} } };
     if (body === undefined) return undefined;
     this.#book.name(body, `${pascal([operationId])}Request`);
     const schema = this.#book.refer(body);
@@ -319,7 +363,7 @@ class Generator {
     const plain = answerHeaders("X-Request-Id", ...(route.limit === "none" ? [] : rateHeaders));
     const always = {
       ...plain,
-      ...(method === "GET" && answerHeaders("ETag", "Cache-Control")),
+      ...((method === "GET" || route.versionOf) && answerHeaders("ETag", "Cache-Control")),
       ...(route.cache && answerHeaders("Age", "X-Degraded")),
       ...(route.location && answerHeaders("Location")),
       ...(route.access === "guest-or-customer" && answerHeaders("X-Cart-Token")),
@@ -340,6 +384,11 @@ class Generator {
         [status]: { description: this.#stream(events), headers: plain, content: this.#streamContent(operationId, events) },
         204: { description: "Nothing more is to come after the Last-Event-ID: the stream is over", headers: plain },
       };
+    }
+    if (route.transfer?.kind === "download") {
+      const headers = { ...plain, ...answerHeaders("Cache-Control", "Content-Disposition") };
+      const types = route.transfer.types.map((type) => [type.split(";")[0] as string, { schema: { type: "string" } }]);
+      return { [status]: { description, headers, content: Object.fromEntries(types) } };
     }
     if (isNothing(result as JsonSchema)) return { [status]: { description, headers: always } };
     nameParts(this.#book, this.#book.nameOf(result) ?? operationId, result as JsonSchema);

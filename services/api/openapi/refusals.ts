@@ -36,15 +36,19 @@ const edgeRefusals = (route: Route): PossibleRefusal[] => {
   // Sent to whoever asks, however he asks.
   const isPage = route.page !== undefined;
   const isStream = route.stream !== undefined;
+  const isFile = route.transfer !== undefined;
   return [
-    ...(takesBody ? [edge(400, "MALFORMED_JSON")] : []),
+    ...(takesBody && !isFile ? [edge(400, "MALFORMED_JSON")] : []),
     ...(route.path.includes("{") ? [edge(400, "MALFORMED_URL")] : []),
     ...(route.access === "guest-or-customer" ? [edge(400, "INVALID_CART_TOKEN")] : []),
     ...(route.idempotencyKey === "required" ? [edge(400, "IDEMPOTENCY_KEY_REQUIRED")] : []),
     // Also where anybody may come: an API key is refused wherever it has not the scope.
     ...(isPage ? [] : [edge(403, "FORBIDDEN"), edge(422, "VALIDATION_FAILED"), edge(504, "DEADLINE_EXCEEDED")]),
-    ...(takesBody || isPage || isStream ? [] : [edge(406, "NOT_ACCEPTABLE")]),
-    ...(takesBody ? [edge(413, "BODY_TOO_LARGE"), edge(415, "UNSUPPORTED_MEDIA_TYPE")] : []),
+    ...(takesBody || isPage || isStream || isFile ? [] : [edge(406, "NOT_ACCEPTABLE")]),
+    ...(takesBody && isFile ? [edge(409, "UPLOAD_OFFSET_MISMATCH")] : []),
+    ...(route.conditional ? [edge(412, "PRECONDITION_FAILED")] : []),
+    ...(takesBody ? [edge(413, "BODY_TOO_LARGE")] : []),
+    ...(takesBody && !isFile ? [edge(415, "UNSUPPORTED_MEDIA_TYPE")] : []),
     ...(route.limit === "none" ? [] : [edge(429, "RATE_LIMITED")]),
     ...(isStream ? ofStreams : []),
     ...ofAll,
@@ -65,7 +69,9 @@ const actionRefusals = (action: string): PossibleRefusal[] => {
   }
   const declared = refusals?.[name];
   if (declared === undefined) return Object.entries(errors).map(([code, meaning]) => ({ status: "4XX", code, meaning }));
-  return Object.entries(declared).map(([code, status]) => ({ status, code, meaning: errors[code] as string }));
+  return Object.entries(declared).flatMap(([code, statuses]) =>
+    [statuses].flat().map((status) => ({ status, code, meaning: errors[code] as string })),
+  );
 };
 
 /** Answers that the gateway puts together say themselves what they may refuse: what one of their calls refuses is often not

@@ -8,9 +8,12 @@ const tags: readonly (readonly [prefix: string, tag: string])[] = [
   ["/me", "Account"],
   ["/products", "Catalogue"],
   ["/categories", "Catalogue"],
+  ["/brands", "Catalogue"],
   ["/inventory", "Stock"],
   ["/cart", "Cart"],
   ["/orders", "Orders"],
+  ["/admin/products", "Catalogue"],
+  ["/admin/search-index", "Operations"],
   ["/admin/sagas", "Operations"],
   ["/admin/dead-letters", "Operations"],
   ["/admin/users", "Users and keys"],
@@ -25,13 +28,13 @@ const tags: readonly (readonly [prefix: string, tag: string])[] = [
 export const tagDescriptions: Readonly<Record<string, string>> = {
   "Sign-in": "Accounts, tokens, forgotten passwords",
   Account: "What belongs to the caller: profile, addresses, messages, password, API keys",
-  Catalogue: "Products, categories, search",
+  Catalogue: "Products, categories, search, imports and exports",
   Stock: "What is on hand and reserved, for staff",
   Cart: "Of guests and of customers",
   Orders: "From the order to its parcel, and back",
   "Back office": "Orders, refunds, returns and parcels, for staff",
   "Users and keys": "Who may do what, and the keys that tokens are signed with, for administrators",
-  Operations: "Sagas and dead letters, for staff",
+  Operations: "Sagas, dead letters and the search index, for staff",
   Gateway: "Health and documents",
 };
 

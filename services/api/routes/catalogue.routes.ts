@@ -1,11 +1,206 @@
-import { Exactly } from "@molecart/mixins/contracts/common.ts";
+import { Exactly, Paging } from "@molecart/mixins/contracts/common.ts";
 import { inventory } from "@molecart/mixins/contracts/inventory.ts";
-import { NewProduct, ProductChange, SearchParams } from "@molecart/mixins/contracts/products.ts";
+import {
+  CategoryChange,
+  Import,
+  ImportFormat,
+  NewCategory,
+  NewProduct,
+  ProductChange,
+  ProductStatus,
+  products,
+  SearchParams,
+  Slug,
+} from "@molecart/mixins/contracts/products.ts";
+import { Type } from "typebox";
 import { isStaff } from "../access.ts";
 import { ProductDetail, productDetail } from "../product-detail.ts";
-import { actionRoute, answerRoute } from "../route.ts";
+import { uploadImport } from "../product-import.ts";
+import { actionRoute, answerRoute, downloadRoute, uploadRoute } from "../route.ts";
+
+const newImport = products.actions.startImport.params.properties;
+const fileTypes = { ndjson: "application/x-ndjson", csv: "text/csv; charset=utf-8" };
 
 export const catalogueRoutes = [
+  // Before those with an id in the same place.
+  actionRoute({
+    name: "getProductBySlug",
+    method: "GET",
+    path: "/products/by-slug/{slug}",
+    access: "public",
+    scope: "catalog:read",
+    status: 200,
+    summary: "A product by its slug, or by one that it had before: its own says which it has now",
+    action: "v1.products.getBySlug",
+    params: ({ path, caller }) => ({ slug: path.slug, includeUnpublished: isStaff(caller) }),
+    versionOf: ({ version }) => version,
+  }),
+  downloadRoute({
+    name: "exportProducts",
+    path: "/products/export",
+    scope: "catalog:read",
+    summary: "All products as a file that an import takes: one product per line (NDJSON), or one variant per row (CSV)",
+    query: Exactly({ format: ImportFormat, status: Type.Optional(ProductStatus) }),
+    uses: ["v1.products.exportPage"],
+    types: Object.values(fileTypes),
+    file: ({ query: { format } }) => ({ type: fileTypes[format], fileName: `products.${format}` }),
+    async *pieces(call, { query }) {
+      let cursor: string | undefined;
+      do {
+        const page = await call("v1.products.exportPage", { ...query, ...(cursor !== undefined && { cursor }) });
+        yield page.text;
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor !== undefined);
+    },
+  }),
+  actionRoute({
+    name: "startImport",
+    method: "POST",
+    path: "/products/imports",
+    access: "staff",
+    scope: "catalog:write",
+    status: 201,
+    summary: "Begins an import of products. Its file is sent to …/content afterwards",
+    body: Exactly({
+      format: newImport.format,
+      fileName: newImport.fileName,
+      sizeBytes: newImport.sizeBytes,
+      delimiter: newImport.delimiter,
+    }),
+    action: "v1.products.startImport",
+    params: ({ body, caller }) => ({ ...body, by: caller.userId }),
+    location: ({ id }) => `/products/imports/${id}`,
+  }),
+  actionRoute({
+    name: "listImports",
+    method: "GET",
+    path: "/products/imports",
+    access: "staff",
+    scope: "catalog:read",
+    status: 200,
+    summary: "The imports of the last thirty days, newest first",
+    query: Exactly(Paging),
+    action: "v1.products.listImports",
+    params: ({ query }) => query,
+  }),
+  actionRoute({
+    name: "getImport",
+    method: "GET",
+    path: "/products/imports/{id}",
+    access: "staff",
+    scope: "catalog:read",
+    status: 200,
+    summary: "How far an import has come, and its first errors. An upload goes on from its offset",
+    action: "v1.products.getImport",
+    params: ({ path }) => ({ importId: path.id }),
+  }),
+  uploadRoute({
+    name: "uploadImport",
+    path: "/products/imports/{id}/content",
+    scope: "catalog:write",
+    summary: "The file of an import, or the rest of it from Upload-Offset on. Answers when it is stored",
+    uses: ["v1.products.getImport", "v1.products.takeImportPart"],
+    result: Import,
+    take: (call, { path }, upload) => uploadImport(call, path.id, upload),
+  }),
+  downloadRoute({
+    name: "downloadImportErrors",
+    path: "/products/imports/{id}/errors",
+    scope: "catalog:read",
+    summary: "Every error of an import, one per line (NDJSON)",
+    uses: ["v1.products.listImportErrors"],
+    types: [fileTypes.ndjson],
+    file: ({ path }) => ({ type: fileTypes.ndjson, fileName: `import-${path.id}-errors.ndjson` }),
+    async *pieces(call, { path: { id: importId } }) {
+      let cursor: string | undefined;
+      do {
+        const page = await call("v1.products.listImportErrors", { importId, ...(cursor !== undefined && { cursor }) });
+        yield page.items.map((error) => `${JSON.stringify(error)}\n`).join("");
+        cursor = page.nextCursor ?? undefined;
+      } while (cursor !== undefined);
+    },
+  }),
+  actionRoute({
+    name: "cancelImport",
+    method: "POST",
+    path: "/products/imports/{id}/cancel",
+    access: "staff",
+    scope: "catalog:write",
+    status: 200,
+    summary: "Ends an import. What it has brought stays",
+    action: "v1.products.cancelImport",
+    params: ({ path }) => ({ importId: path.id }),
+  }),
+  actionRoute({
+    name: "getProductHistory",
+    method: "GET",
+    path: "/products/{id}/history",
+    access: "staff",
+    scope: "catalog:read",
+    status: 200,
+    summary: "Who has changed what of a product, newest first",
+    action: "v1.products.history",
+    params: ({ path }) => ({ productId: path.id }),
+  }),
+  actionRoute({
+    name: "listAllProducts",
+    method: "GET",
+    path: "/admin/products",
+    access: "staff",
+    scope: "catalog:read",
+    status: 200,
+    summary: "All products, drafts and archived ones too, in the order of their ids",
+    query: Exactly({ status: Type.Optional(ProductStatus), category: Type.Optional(Slug), ...Paging }),
+    action: "v1.products.list",
+    params: ({ query }) => query,
+  }),
+  actionRoute({
+    name: "listBrands",
+    method: "GET",
+    path: "/brands",
+    access: "public",
+    scope: "catalog:read",
+    status: 200,
+    summary: "The brands of published products, the most frequent first",
+    action: "v1.products.brands",
+    params: () => ({}),
+  }),
+  actionRoute({
+    name: "createCategory",
+    method: "POST",
+    path: "/categories",
+    access: "staff",
+    scope: "catalog:write",
+    status: 201,
+    summary: "Adds a category, at the top or below another one",
+    body: NewCategory,
+    action: "v1.products.createCategory",
+    params: ({ body }) => body,
+  }),
+  actionRoute({
+    name: "updateCategory",
+    method: "PATCH",
+    path: "/categories/{slug}",
+    access: "staff",
+    scope: "catalog:write",
+    status: 200,
+    summary: "Renames a category or moves it in the tree, with all below it. Its products follow",
+    body: CategoryChange,
+    action: "v1.products.changeCategory",
+    params: ({ path, body }) => ({ category: path.slug, change: body }),
+  }),
+  actionRoute({
+    name: "removeCategory",
+    method: "DELETE",
+    path: "/categories/{slug}",
+    access: "staff",
+    scope: "catalog:write",
+    status: 204,
+    summary: "Removes a category. What is in it goes to `target`; without one, it must be empty",
+    query: Exactly({ target: Type.Optional(Slug) }),
+    action: "v1.products.removeCategory",
+    params: ({ path, query }) => ({ category: path.slug, ...query }),
+  }),
   actionRoute({
     name: "searchProducts",
     method: "GET",
@@ -13,11 +208,24 @@ export const catalogueRoutes = [
     access: "public",
     scope: "catalog:read",
     status: 200,
-    summary: "Searches the catalogue",
+    summary: "Searches the catalogue; facets count under the other filters",
     limit: "search",
     cache: "products",
     query: SearchParams,
     action: "v1.products.search",
+    params: ({ query }) => query,
+  }),
+  actionRoute({
+    name: "suggestProducts",
+    method: "GET",
+    path: "/products/suggest",
+    access: "public",
+    scope: "catalog:read",
+    status: 200,
+    summary: "Products, brands and categories for what somebody is typing",
+    limit: "search",
+    query: products.actions.suggest.params,
+    action: "v1.products.suggest",
     params: ({ query }) => query,
   }),
   actionRoute({
@@ -31,6 +239,7 @@ export const catalogueRoutes = [
     cache: "product",
     action: "v1.products.get",
     params: ({ path, caller }) => ({ productId: path.id, includeUnpublished: isStaff(caller) }),
+    versionOf: ({ version }) => version,
   }),
   answerRoute({
     name: "getProductDetail",
@@ -66,7 +275,8 @@ export const catalogueRoutes = [
     summary: "Adds a product",
     body: NewProduct,
     action: "v1.products.create",
-    params: ({ body }) => body,
+    params: ({ body, caller }) => ({ ...body, by: caller.userId }),
+    versionOf: ({ version }) => version,
     location: ({ id }) => `/products/${id}`,
   }),
   actionRoute({
@@ -76,10 +286,17 @@ export const catalogueRoutes = [
     access: "staff",
     scope: "catalog:write",
     status: 200,
-    summary: "Changes a product",
+    summary: "Changes a product; with If-Match only the version that it names",
     body: ProductChange,
+    conditional: true,
     action: "v1.products.update",
-    params: ({ path, body }) => ({ productId: path.id, change: body }),
+    params: ({ path, body, caller, expectedVersion }) => ({
+      productId: path.id,
+      change: body,
+      expectedVersion,
+      by: caller.userId,
+    }),
+    versionOf: ({ version }) => version,
   }),
   actionRoute({
     name: "archiveProduct",
@@ -88,9 +305,43 @@ export const catalogueRoutes = [
     access: "staff",
     scope: "catalog:write",
     status: 204,
-    summary: "Archives a product",
+    summary: "Archives a product; with If-Match only the version that it names",
+    conditional: true,
     action: "v1.products.remove",
-    params: ({ path }) => ({ productId: path.id }),
+    params: ({ path, caller, expectedVersion }) => ({ productId: path.id, expectedVersion, by: caller.userId }),
+  }),
+  actionRoute({
+    name: "getSearchIndex",
+    method: "GET",
+    path: "/admin/search-index",
+    access: "staff",
+    scope: "catalog:read",
+    status: 200,
+    summary: "The state of the search index, and its last comparison with the catalogue",
+    action: "v1.products.indexStatus",
+    params: () => ({}),
+  }),
+  actionRoute({
+    name: "checkSearchIndex",
+    method: "POST",
+    path: "/admin/search-index/check",
+    access: "staff",
+    scope: "catalog:write",
+    status: 202,
+    summary: "Compares the search index with the catalogue and repairs it, in the background",
+    action: "v1.products.checkIndex",
+    params: () => ({}),
+  }),
+  actionRoute({
+    name: "rebuildSearchIndex",
+    method: "POST",
+    path: "/admin/search-index/rebuild",
+    access: "staff",
+    scope: "catalog:write",
+    status: 202,
+    summary: "Makes the search index anew, in the background and while the present one answers",
+    action: "v1.products.rebuildIndex",
+    params: () => ({}),
   }),
   actionRoute({
     name: "getStock",

@@ -54,7 +54,7 @@ describe("the cache of answers", () => {
     await cache.read(route("product"), "q", "/q", async () => product(1, "q"));
     await cache.read(route("products"), "l", "/l", async () => ({ items: [product(1, "q")] }));
     await cache.read(route("categories"), "c", "/c", async () => ({ items: [] }));
-    cache.changed(product(2));
+    cache.changed([product(2)]);
     expect(["/p", "/q", "/l", "/c"].map((address) => cache.at(address) !== undefined)).toEqual([false, true, false, true]);
     cache.clear();
     expect(cache.at("/c")).toBeUndefined();
@@ -64,7 +64,7 @@ describe("the cache of answers", () => {
     const cache = open();
     const [before, after] = [pending<object>(), pending<object>()];
     const early = cache.read(route("product"), "k", "/p", () => before.promise);
-    cache.changed(product(2));
+    cache.changed([product(2)]);
     const late = cache.read(route("product"), "k", "/p", () => after.promise);
     after.resolve(product(2));
     expect(shown(await late)).toEqual(product(2));
@@ -75,12 +75,27 @@ describe("the cache of answers", () => {
 
   test("does not keep a version that is older than one it was told of: a broker of products may hear of it later", async () => {
     const cache = open();
-    cache.changed(product(2));
+    cache.changed([product(2)]);
     await cache.read(route("product"), "k", "/p", async () => product(1));
     await cache.read(route("products"), "l", "/l", async () => ({ items: [product(1)] }));
     expect([cache.at("/p"), cache.at("/l")]).toEqual([undefined, undefined]);
     await cache.read(route("product"), "k", "/p", async () => product(2));
     expect(cache.at("/p")).toBeDefined();
+  });
+
+  test("keeps no tree of categories that is older than one it was told of, and no list over a change of the tree", async () => {
+    const cache = open();
+    const tree = (version: number) => ({ items: [], version });
+    await cache.read(route("categories"), "c", "/c", async () => tree(1));
+    await cache.read(route("products"), "l", "/l", async () => ({ items: [] }));
+    await cache.read(route("product"), "k", "/p", async () => product(1));
+    cache.categoriesChanged(3);
+    expect(["/c", "/l", "/p"].map((address) => cache.at(address) !== undefined)).toEqual([false, false, true]);
+    cache.categoriesChanged(2);
+    await cache.read(route("categories"), "c", "/c", async () => tree(2));
+    expect(cache.at("/c")).toBeUndefined();
+    await cache.read(route("categories"), "c", "/c", async () => tree(3));
+    expect(cache.at("/c")).toBeDefined();
   });
 
   test("answers with what it had while the shop cannot be asked, for a time, and says so", async () => {
@@ -102,7 +117,7 @@ describe("the cache of answers", () => {
     await expect(cache.read(route("product"), "k", "/p", () => Promise.reject(gone))).rejects.toBe(gone);
     await expect(cache.read(route("product"), "k", "/p", () => Promise.reject(outage))).rejects.toBe(outage);
     await cache.read(route("product"), "k", "/p", async () => product(2));
-    cache.changed(product(3));
+    cache.changed([product(3)]);
     await expect(cache.read(route("product"), "k", "/p", () => Promise.reject(outage))).rejects.toBe(outage);
   });
 
@@ -144,12 +159,12 @@ describe("the cache of answers", () => {
         };
         for (const step of play) {
           if (step === "write") untold.push(++version);
-          else if (step === "tell" && untold.length > 0) cache.changed(product(untold.shift() as number));
+          else if (step === "tell" && untold.length > 0) cache.changed([product(untold.shift() as number)]);
           else if (step === "read") read();
           else if (step === "arrive") reads.shift()?.();
           await Promise.resolve();
         }
-        for (const told of untold) cache.changed(product(told));
+        for (const told of untold) cache.changed([product(told)]);
         for (const arrive of reads) arrive();
         await new Promise((resolve) => setImmediate(resolve));
         const served = await cache.read(route("product"), "k", "/p", async () => product(version));

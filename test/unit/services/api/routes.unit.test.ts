@@ -25,7 +25,10 @@ describe("the table", () => {
       "POST /api/v1/auth/password/forgot",
       "POST /api/v1/auth/password/reset",
       "GET /.well-known/jwks.json",
+      "GET /api/v1/products/by-slug/{slug}",
+      "GET /api/v1/brands",
       "GET /api/v1/products",
+      "GET /api/v1/products/suggest",
       "GET /api/v1/products/{id}",
       "GET /api/v1/products/{id}/detail",
       "GET /api/v1/categories",
@@ -42,9 +45,24 @@ describe("the table", () => {
   test("keeps the shop's own business for staff", () => {
     const forStaff = routes.filter(({ access }) => access === "staff").map(({ method, path }) => `${method} ${path}`);
     expect(forStaff).toEqual([
+      "GET /api/v1/products/export",
+      "POST /api/v1/products/imports",
+      "GET /api/v1/products/imports",
+      "GET /api/v1/products/imports/{id}",
+      "PATCH /api/v1/products/imports/{id}/content",
+      "GET /api/v1/products/imports/{id}/errors",
+      "POST /api/v1/products/imports/{id}/cancel",
+      "GET /api/v1/products/{id}/history",
+      "GET /api/v1/admin/products",
+      "POST /api/v1/categories",
+      "PATCH /api/v1/categories/{slug}",
+      "DELETE /api/v1/categories/{slug}",
       "POST /api/v1/products",
       "PATCH /api/v1/products/{id}",
       "DELETE /api/v1/products/{id}",
+      "GET /api/v1/admin/search-index",
+      "POST /api/v1/admin/search-index/check",
+      "POST /api/v1/admin/search-index/rebuild",
       "GET /api/v1/inventory/{sku}",
       "PUT /api/v1/inventory/{sku}",
       "GET /api/v1/admin/orders",
@@ -99,7 +117,7 @@ describe("the table", () => {
       routes.map(({ path }) => path).filter((path) => path.startsWith("/api/v1/auth/") || path === "/api/v1/me/password"),
     );
     expect(limits.order?.map(({ method, path }) => `${method} ${path}`)).toEqual(["POST /api/v1/orders"]);
-    expect(limits.search?.map(({ path }) => path)).toEqual(["/api/v1/products"]);
+    expect(limits.search?.map(({ path }) => path)).toEqual(["/api/v1/products", "/api/v1/products/suggest"]);
     expect(limits.none?.map(({ path }) => path)).toEqual(["/.well-known/jwks.json", "/health/live", "/health/ready"]);
     expect(limits.read?.every(({ method }) => method === "GET")).toBe(true);
     expect(limits.write?.some(({ method }) => method === "GET")).toBe(false);
