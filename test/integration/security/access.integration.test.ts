@@ -9,7 +9,7 @@ import { removeDataDirs } from "../../support/worlds.ts";
 
 jest.setTimeout(180_000);
 
-let shop: GuardedShop;
+let shop: Awaited<ReturnType<typeof GuardedShop.open>>;
 let callers: Record<Role, Caller>;
 let calls: Record<string, OperationCall>;
 /** Who was not let in, by operation: what they sent, and what they were told. */

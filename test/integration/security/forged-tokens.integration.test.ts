@@ -15,7 +15,7 @@ jest.setTimeout(60_000);
 
 type Key = Signer["key"];
 
-let shop: GuardedShop;
+let shop: Awaited<ReturnType<typeof GuardedShop.open>>;
 /** The shop's own key: what it has signed is refused for what it says. */
 let signer: Signer;
 /** A key of the attacker's, and a place in the network from which it could be had. */

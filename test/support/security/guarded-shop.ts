@@ -2,7 +2,9 @@ import { createBroker, installedServices } from "@molecart/mixins/launch.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
 import { healthAddressOf } from "@molecart/mixins/middlewares/health-server.ts";
 import type { ServiceBroker } from "moleculer";
+import { waitFor } from "../eventually.ts";
 import { freePort } from "../servers/ports.ts";
+import { ShopProcess } from "../shop-process.ts";
 import { temporaryDataDir } from "../worlds.ts";
 
 export const PASSWORD = "correct horse battery";
@@ -11,7 +13,7 @@ export const GOOD_CARD = "4242424242424242";
 /** Is charged, and takes no refund. */
 export const UNREFUNDABLE_CARD = "4000000000005126";
 
-const ADMIN = { email: "admin@example.com", password: "a long password of an admin" };
+export const ADMIN = { email: "admin@example.com", password: "a long password of an admin" };
 const STEP_TIMEOUT_MS = 30_000;
 /** A stream goes on: its first bytes are enough. */
 const STREAM = "text/event-stream";
@@ -64,13 +66,28 @@ export const send = async (address: string, { method, path, headers = {}, body, 
   return { status: response.status, headers: response.headers, text, body: type.includes("json") ? JSON.parse(text) : text };
 };
 
-/** The whole shop in this process, over real HTTP, without limits of requests, and the people who use it. */
-export class GuardedShop {
-  readonly broker: ServiceBroker;
-  readonly dataDir: string;
+interface Addresses {
+  api: string;
+  payments: string;
+  /** Of the node's own port. */
+  health: string;
+}
+
+/** What every such shop is started with: free ports, an empty folder, no limits of requests, an administrator. */
+const settingsOf = async (dataDir: string) => ({
+  DATA_DIR: dataDir,
+  HEALTH_PORT: String(await freePort()),
+  RATE_LIMIT: "off",
+  USERS_ADMIN_EMAIL: ADMIN.email,
+  USERS_ADMIN_PASSWORD: ADMIN.password,
+});
+
+/** The whole shop over real HTTP, and the people who use it. */
+export class GuardedShop implements Addresses {
   readonly api: string;
   readonly payments: string;
   readonly health: string;
+  readonly #stop: () => Promise<unknown>;
   admin!: Person;
   staff!: Person;
   owner!: Person;
@@ -80,30 +97,59 @@ export class GuardedShop {
   productId!: string;
   category!: string;
 
-  private constructor(broker: ServiceBroker, dataDir: string) {
-    this.broker = broker;
-    this.dataDir = dataDir;
-    this.api = (broker.getLocalService("v1.api") as unknown as { address: string }).address;
-    this.payments = (broker.getLocalService("v1.payments") as unknown as { listener: { address: string } }).listener.address;
-    this.health = healthAddressOf(broker) as string;
+  private constructor({ api, payments, health }: Addresses, stop: () => Promise<unknown>) {
+    this.api = api;
+    this.payments = payments;
+    this.health = health;
+    this.#stop = stop;
   }
 
-  static async open(settings: Record<string, string> = {}): Promise<GuardedShop> {
+  /** In this process. */
+  static async open(settings: Record<string, string> = {}): Promise<GuardedShop & { broker: ServiceBroker; dataDir: string }> {
     const dataDir = temporaryDataDir();
-    const env = {
-      DATA_DIR: dataDir,
-      API_PORT: "0",
-      PAYMENTS_PORT: "0",
-      HEALTH_PORT: String(await freePort()),
-      RATE_LIMIT: "off",
-      LOG_LEVEL: "fatal",
-      USERS_ADMIN_EMAIL: ADMIN.email,
-      USERS_ADMIN_PASSWORD: ADMIN.password,
-      ...settings,
-    };
+    const env = { ...(await settingsOf(dataDir)), API_PORT: "0", PAYMENTS_PORT: "0", LOG_LEVEL: "fatal", ...settings };
     const broker = await createBroker(await installedServices(), { env });
     await broker.start();
-    const shop = new GuardedShop(broker, dataDir);
+    const { address: api } = broker.getLocalService("v1.api") as unknown as { address: string };
+    const { listener } = broker.getLocalService("v1.payments") as unknown as { listener: { address: string } };
+    const addresses = { api, payments: listener.address, health: healthAddressOf(broker) as string };
+    const shop = new GuardedShop(addresses, () => broker.stop());
+    await shop.#settle();
+    return Object.assign(shop, { broker, dataDir });
+  }
+
+  /** In a process of its own, by `npm start`, with the demo shop. */
+  static async launch(
+    settings: Record<string, string> = {},
+  ): Promise<GuardedShop & { process: ShopProcess; env: Record<string, string> }> {
+    const [apiPort, paymentsPort] = [await freePort(), await freePort()];
+    const given = await settingsOf(temporaryDataDir());
+    const env: Record<string, string> = {
+      ...given,
+      API_PORT: String(apiPort),
+      PAYMENTS_PORT: String(paymentsPort),
+      LOG_LEVEL: "error",
+      PAYMENTS_SANDBOX_LATE_MS: "500",
+      PAYMENTS_PROVIDER_TIMEOUT_MS: "1000",
+      ...settings,
+    };
+    const api = `http://127.0.0.1:${apiPort}`;
+    const process = new ShopProcess({ command: ["start.ts"], env, readyUrl: `${api}/health/ready` });
+    await process.start();
+    await waitFor(() => process.output.includes("Molecart is ready"), { describe: "the demo shop", withinMs: STEP_TIMEOUT_MS });
+    const addresses = {
+      api,
+      payments: `http://127.0.0.1:${paymentsPort}`,
+      health: `http://127.0.0.1:${given.HEALTH_PORT}`,
+    };
+    const shop = new GuardedShop(addresses, () => process.stop());
+    await shop.#settle();
+    return Object.assign(shop, { process, env });
+  }
+
+  /** One that runs already, such as a cluster. */
+  static async of(addresses: Addresses): Promise<GuardedShop> {
+    const shop = new GuardedShop(addresses, async () => {});
     await shop.#settle();
     return shop;
   }
@@ -115,7 +161,8 @@ export class GuardedShop {
     await this.ok({ method: "PUT", path, headers: this.admin.headers, body: { roles: ["customer", "staff"] } });
     this.staff = await this.signIn(colleague);
     [this.owner, this.other] = await Promise.all([this.signUp("owner"), this.signUp("other")]);
-    this.category = (await this.ok({ method: "GET", path: "/api/v1/categories" })).items[0].slug;
+    const { items } = await this.ok({ method: "GET", path: "/api/v1/categories" });
+    this.category = items[0].slug;
     const product = await this.newProduct();
     this.productId = product.id;
     this.sku = product.variants[0].sku;
@@ -123,8 +170,8 @@ export class GuardedShop {
     await this.ok({ ...stock, body: { onHand: 100_000 } });
   }
 
-  stop(): Promise<void> {
-    return this.broker.stop();
+  async stop(): Promise<void> {
+    await this.#stop();
   }
 
   /** The body of a success; anything else is thrown. */

@@ -1,6 +1,7 @@
 import { newId } from "@molecart/mixins/lib/ids.ts";
 import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
+import type { ServiceBroker } from "moleculer";
 import { eventually } from "../eventually.ts";
 import { orderData } from "../order-events.ts";
 import { ADDRESS, type GuardedShop, type Headers, PASSWORD, type Person, send, UNREFUNDABLE_CARD } from "./guarded-shop.ts";
@@ -49,7 +50,7 @@ const spent = (make: () => Promise<Call>): OperationCall => {
 const STEP = { withinMs: 30_000, everyMs: 30 };
 
 /** For each operation a call that succeeds for whoever may make it. Things are the owner's, and they are really there. */
-export const operationCalls = async (shop: GuardedShop): Promise<Record<string, OperationCall>> => {
+export const operationCalls = async (shop: GuardedShop & { broker: ServiceBroker }): Promise<Record<string, OperationCall>> => {
   const { owner, other, staff, sku, productId } = shop;
   const at = (id: string) => ({ path: { id } });
   const get = (path: string, headers = staff.headers) => shop.ok({ method: "GET", path: `/api/v1${path}`, headers });
