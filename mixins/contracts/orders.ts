@@ -216,6 +216,7 @@ export const orders = contract({
   refusals: {
     create: { CART_EMPTY: 409, NOT_SELLABLE: 409, TOTAL_CHANGED: 409, IDEMPOTENCY_KEY_REUSED: 422 },
     get: { ORDER_NOT_FOUND: 404 },
+    progress: { ORDER_NOT_FOUND: 404 },
     list: { INVALID_CURSOR: 400 },
     listAll: { INVALID_CURSOR: 400 },
     listStuck: { INVALID_CURSOR: 400 },

@@ -173,6 +173,7 @@ export const payments = contract({
     REFUND_TOO_LARGE: "More than what was captured and is not refunded, or being refunded, yet",
     REFUND_NOT_FOUND: "No such refund",
     REFUND_NOT_REFUSED: "The refund is not one that the provider has refused",
+    INVALID_CURSOR: "The cursor does not belong to this list",
     IDEMPOTENCY_KEY_REUSED: "The Idempotency-Key was used with another request",
     INVALID_CARD: "The card's number, date or code is not valid",
     CARD_NOT_SUPPORTED: "The sandbox knows only its test cards",
@@ -184,6 +185,9 @@ export const payments = contract({
   refusals: {
     getByOrder: { PAYMENT_NOT_FOUND: 404 },
     refund: { PAYMENT_NOT_FOUND: 404, NOT_REFUNDABLE: 409, REFUND_TOO_LARGE: 409, IDEMPOTENCY_KEY_REUSED: 422 },
+    listRefusedRefunds: { INVALID_CURSOR: 400 },
+    retryRefund: { REFUND_NOT_FOUND: 404, REFUND_NOT_REFUSED: 409 },
+    settleRefund: { REFUND_NOT_FOUND: 404, REFUND_NOT_REFUSED: 409 },
     findings: {},
   },
   handles: ["order.created", "stock.reserved", "order.cancelled", "return.received"],

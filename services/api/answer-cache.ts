@@ -1,8 +1,7 @@
 import type { Clock } from "@molecart/mixins/lib/clock.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { LRUCache } from "lru-cache";
-import { type Coding, compress, isWorthCompressing } from "./compression.zlib.ts";
-import { entityTag } from "./entity-tag.ts";
+import { Content } from "./content.ts";
 
 /** What an answer shows of the catalogue, and so which changes make it old: one product, a list of them that any product may
  *  come into or leave, or the categories. */
@@ -30,20 +29,14 @@ export const productsIn = (kind: CachedKind, result: unknown): ProductVersion[] 
 };
 
 /** An answer with status 200 as it is sent. */
-export class CachedAnswer<R extends CachedRoute = CachedRoute> {
+export class CachedAnswer<R extends CachedRoute = CachedRoute> extends Content {
   readonly route: R;
-  readonly body: Buffer;
-  readonly etag: string;
   readonly products: readonly ProductVersion[];
   readonly storedAtMs: number;
-  readonly #codings = new Map<Coding, Promise<Buffer>>();
-  readonly #done = new Map<Coding, Buffer>();
 
   constructor(route: R, result: unknown, nowMs: number) {
-    const text = JSON.stringify(result);
+    super(JSON.stringify(result));
     this.route = route;
-    this.body = Buffer.from(text);
-    this.etag = entityTag(text);
     this.products = productsIn(route.cache, result);
     this.storedAtMs = nowMs;
   }
@@ -51,29 +44,6 @@ export class CachedAnswer<R extends CachedRoute = CachedRoute> {
   /** Itself, and at most as much again compressed. */
   get size(): number {
     return 3 * this.body.length + 500;
-  }
-
-  /** The body in this coding, where it was made already; undefined where it has to be made. */
-  ready(coding: Coding | undefined): Buffer | undefined {
-    if (coding === undefined) return this.body;
-    return this.#done.get(coding);
-  }
-
-  /** Compressed once, for whoever asks. */
-  in(coding: Coding): Promise<Buffer> {
-    let made = this.#codings.get(coding);
-    if (made === undefined) {
-      made = compress(this.body, coding).then((buffer) => {
-        this.#done.set(coding, buffer);
-        return buffer;
-      });
-      this.#codings.set(coding, made);
-    }
-    return made;
-  }
-
-  get isWorthCompressing(): boolean {
-    return isWorthCompressing(this.body.length);
   }
 }
 

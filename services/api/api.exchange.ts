@@ -26,6 +26,7 @@ import { customerCart, guestCart, newCartToken, readCartToken } from "./cart-ide
 import { addressKey, type Clients } from "./client-address.http.ts";
 import { type Coding, codingFor, compress, isWorthCompressing } from "./compression.zlib.ts";
 import type { Answering } from "./connection-refusal.http.ts";
+import type { Content } from "./content.ts";
 import type { Cors, Headers } from "./cors.ts";
 import { entityTag, isKnown } from "./entity-tag.ts";
 import type { Limits } from "./limits.http.ts";
@@ -355,30 +356,37 @@ const acceptsJson = (accept: string | undefined): boolean =>
   accept === "application/json" ||
   new Negotiator({ headers: { accept } }).mediaType(["application/json"]) !== undefined;
 
-const sendBody = (res: ServerResponse, status: number, body: Buffer | string, coding?: Coding): void => {
+const JSON_ANSWER = "application/json; charset=utf-8";
+
+const sendBody = (res: ServerResponse, status: number, type: string, body: Buffer | string, coding?: Coding): void => {
   if (coding !== undefined) res.setHeader("Content-Encoding", coding);
-  res.writeHead(status, { "Content-Type": "application/json; charset=utf-8", "Content-Length": Buffer.byteLength(body) });
+  res.writeHead(status, { "Content-Type": type, "Content-Length": Buffer.byteLength(body) });
   res.end(body);
+};
+
+/** Or says that the client has it already. */
+const sendContent = async (req: GatewayRequest, res: GatewayResponse, type: string, content: Content): Promise<void> => {
+  res.setHeader("ETag", content.etag);
+  if (isKnown(req.headers["if-none-match"], content.etag)) {
+    res.writeHead(304).end();
+    return;
+  }
+  const coding = content.isWorthCompressing ? codingFor(req.headers["accept-encoding"]) : undefined;
+  const body = coding === undefined ? content.body : (content.ready(coding) ?? (await content.in(coding)));
+  sendBody(res, 200, type, body, coding);
 };
 
 /** An answer out of the cache, the same for everybody who is not staff. */
 const sendServed = async (req: GatewayRequest, res: GatewayResponse, served: Served<KeptRoute>): Promise<void> => {
   const { answer, stale, ageSeconds } = served;
   if (!acceptsJson(req.headers.accept)) throw new NotAcceptable();
-  res.setHeader("ETag", answer.etag);
   addVary(res, "Accept-Encoding, Authorization, X-API-Key");
   if (stale) {
     res.setHeader("Age", ageSeconds);
     res.setHeader("X-Degraded", "stale");
   }
   res.setHeader("Cache-Control", stale ? "no-cache" : PUBLIC_CACHE[answer.route.cache]);
-  if (isKnown(req.headers["if-none-match"], answer.etag)) {
-    res.writeHead(304).end();
-    return;
-  }
-  const coding = answer.isWorthCompressing ? codingFor(req.headers["accept-encoding"]) : undefined;
-  const body = coding === undefined ? answer.body : (answer.ready(coding) ?? (await answer.in(coding)));
-  sendBody(res, 200, body, coding);
+  await sendContent(req, res, JSON_ANSWER, answer);
 };
 
 /** Answers that hold tokens are never compressed: their length would tell of them. */
@@ -406,20 +414,14 @@ const send = async (req: GatewayRequest, res: GatewayResponse, status: number, r
     }
   }
   const coding = codingOf(route, req, text.length);
-  sendBody(res, status, coding === undefined ? text : await compress(Buffer.from(text), coding), coding);
+  sendBody(res, status, JSON_ANSWER, coding === undefined ? text : await compress(Buffer.from(text), coding), coding);
 };
 
-const sendPage = ({ type, content, headers = {} }: Page, req: GatewayRequest, res: GatewayResponse): void => {
-  const { body, tag } = content();
+const sendPage = ({ type, content, headers = {} }: Page, req: GatewayRequest, res: GatewayResponse): Promise<void> => {
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
-  res.setHeader("ETag", tag);
   res.setHeader("Cache-Control", "no-cache");
-  if (isKnown(req.headers["if-none-match"], tag)) {
-    res.writeHead(304).end();
-    return;
-  }
-  res.writeHead(200, { "Content-Type": type, "Content-Length": body.length });
-  res.end(body);
+  addVary(res, "Accept-Encoding");
+  return sendContent(req, res, type, content());
 };
 
 /** Answers whatever has gone wrong, and tells operators of faults. */

@@ -12,6 +12,7 @@ import type { Scope } from "@molecart/mixins/contracts/users.ts";
 import type { PricingRules } from "@molecart/mixins/lib/pricing.ts";
 import { type Static, type TSchema, type TUndefined, Type } from "typebox";
 import type { CachedKind } from "./answer-cache.ts";
+import type { Content } from "./content.ts";
 import type { LimitClass } from "./limit-class.ts";
 
 /** Who may use a route. Staff may use what customers may, and admins what staff may. */
@@ -197,7 +198,7 @@ export interface Page {
   /** Its Content-Type. */
   type: string;
   /** Made at the first need. */
-  content(): { body: Buffer; tag: string };
+  content(): Content;
   /** In the place of the usual ones. */
   headers?: Readonly<Record<string, string>>;
 }

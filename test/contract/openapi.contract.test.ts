@@ -1,7 +1,10 @@
 import { createHmac } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { contracts } from "@molecart/mixins/contracts/index.ts";
 import { createBroker, installedServices } from "@molecart/mixins/launch.ts";
+import { ManualClock } from "@molecart/mixins/lib/clock.ts";
+import { Unavailable } from "@molecart/mixins/lib/errors.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
 import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
@@ -11,6 +14,7 @@ import { routes } from "../../services/api/routes.ts";
 import { paymentRoutes } from "../../services/payments/routes.http.ts";
 import { type Answered, Documented, type DocumentedOperation, type Sent } from "../support/documented.ts";
 import { eventually } from "../support/eventually.ts";
+import { type Gateway, openGateway } from "../support/gateway.ts";
 import { orderData } from "../support/order-events.ts";
 import { removeDataDirs, temporaryDataDir } from "../support/worlds.ts";
 
@@ -26,6 +30,7 @@ let broker: ServiceBroker;
 let shop: Documented;
 let payments: Documented;
 let shopAddress: string;
+let dataDir: string;
 let documents: { shop: unknown; payments: unknown };
 let staff: Record<string, string>;
 let customer: Record<string, string>;
@@ -34,8 +39,9 @@ const bearer = (accessToken: string) => ({ authorization: `Bearer ${accessToken}
 const read = async (url: string): Promise<unknown> => (await fetch(url)).json();
 
 beforeAll(async () => {
+  dataDir = temporaryDataDir();
   const env = {
-    DATA_DIR: temporaryDataDir(),
+    DATA_DIR: dataDir,
     API_PORT: "0",
     PAYMENTS_PORT: "0",
     RATE_LIMIT: "off",
@@ -164,8 +170,10 @@ describe("Every operation answers as documented when it is refused:", () => {
     });
   });
 
-  test("with a query field that it does not know", async () => {
+  test("with a query field that it does not know, but for pages, which take no query", async () => {
+    const pages = routes.filter(({ page }) => page !== undefined).map(({ path }) => path);
     await each(async ({ operationId, path }) => {
+      if (pages.includes(path)) return undefined;
       const answer = await asStaff(operationId, { path: nothing(path), query: { nonsense: 1 } });
       expect(answer).toMatchObject({ status: 422, body: { code: "VALIDATION_FAILED" } });
       return answer;
@@ -217,6 +225,18 @@ describe("Every operation answers as documented when it is refused:", () => {
       ],
       ["login", "INVALID_CREDENTIALS", () => shop.call("login", body({ email: "ada@example.com", password: "wrong" }))],
       ["refreshTokens", "INVALID_REFRESH_TOKEN", () => shop.call("refreshTokens", body({ refreshToken: "nonsense" }))],
+      ["resetPassword", "INVALID_RESET_TOKEN", () => shop.call("resetPassword", body({ token: "nonsense", password: PASSWORD }))],
+      [
+        "changePassword",
+        "WRONG_PASSWORD",
+        () => asCustomer("changePassword", body({ currentPassword: "wrong", newPassword: PASSWORD })),
+      ],
+      [
+        "createApiKey",
+        "SCOPE_NOT_ALLOWED",
+        () => asCustomer("createApiKey", body({ name: "Too much", scopes: ["operations:write"] })),
+      ],
+      ["revokeApiKey", "API_KEY_NOT_FOUND", () => asCustomer("revokeApiKey", { path: none })],
       ["setAddress", "ADDRESS_NOT_FOUND", () => asCustomer("setAddress", { path: none, body: ADDRESS })],
       ["removeAddress", "ADDRESS_NOT_FOUND", () => asCustomer("removeAddress", { path: none })],
       ["listNotifications", "INVALID_CURSOR", () => asCustomer("listNotifications", { query: { cursor: "nonsense" } })],
@@ -230,6 +250,7 @@ describe("Every operation answers as documented when it is refused:", () => {
       ["setCartItem", "SKU_NOT_FOUND", () => asCustomer("setCartItem", { path: { sku: "NOTHING" }, body: { quantity: 1 } })],
       ["listOrders", "INVALID_CURSOR", () => asCustomer("listOrders", { query: { cursor: "nonsense" } })],
       ["getOrder", "ORDER_NOT_FOUND", () => asCustomer("getOrder", { path: none })],
+      ["followOrder", "ORDER_NOT_FOUND", () => asCustomer("followOrder", { path: none })],
       ["cancelOrder", "ORDER_NOT_FOUND", () => asCustomer("cancelOrder", { path: none, body: { reason: "no" } })],
       ["getShipment", "SHIPMENT_NOT_FOUND", () => asCustomer("getShipment", { path: none })],
       ["getPayment", "PAYMENT_NOT_FOUND", () => asCustomer("getPayment", { path: none })],
@@ -253,6 +274,19 @@ describe("Every operation answers as documented when it is refused:", () => {
         () => asStaff("receiveReturn", { path: none, body: { lines: [{ sku: "A", quantity: 1, restock: true }] } }),
       ],
       ["rejectReturn", "RETURN_NOT_FOUND", () => asStaff("rejectReturn", { path: none, body: { reason: "no" } })],
+      ["listRefusedRefunds", "INVALID_CURSOR", () => asStaff("listRefusedRefunds", { query: { cursor: "nonsense" } })],
+      ["retryRefund", "REFUND_NOT_FOUND", () => asStaff("retryRefund", { path: none, body: { reason: "no" } })],
+      [
+        "settleRefund",
+        "REFUND_NOT_FOUND",
+        () => asStaff("settleRefund", { path: none, body: { method: "cash", reference: "1", reason: "no" } }),
+      ],
+      ["listUsers", "INVALID_CURSOR", () => asStaff("listUsers", { query: { cursor: "nonsense" } })],
+      ["getUser", "USER_NOT_FOUND", () => asStaff("getUser", { path: none })],
+      ["setUserRoles", "USER_NOT_FOUND", () => asStaff("setUserRoles", { path: none, body: { roles: ["staff"] } })],
+      ["disableUser", "USER_NOT_FOUND", () => asStaff("disableUser", { path: none, body: { reason: "no" } })],
+      ["enableUser", "USER_NOT_FOUND", () => asStaff("enableUser", { path: none })],
+      ["getUserAudit", "INVALID_CURSOR", () => asStaff("getUserAudit", { path: none, query: { cursor: "nonsense" } })],
       ["listStuckOrders", "INVALID_CURSOR", () => asStaff("listStuckOrders", { query: { stuck: true, cursor: "nonsense" } })],
       ["getSaga", "NOT_FOUND", () => asStaff("getSaga", { path: none })],
       ["listDeadLetters", "INVALID_CURSOR", () => asStaff("listDeadLetters", { query: { cursor: "nonsense" } })],
@@ -285,13 +319,22 @@ describe("Every operation answers as documented when it is served:", () => {
   };
   const cardToken = async (number = "4242424242424242") =>
     (await payments.call("createCardToken", { body: { number, expMonth: 12, expYear: 2030, cvc: "123" } })).body.token as string;
-  const order = async (quantity = 1) => {
+  const order = async (quantity = 1, card?: string) => {
     await asCustomer("setCartItem", { path: { sku }, body: { quantity } });
-    const body = { paymentToken: await cardToken(), shippingAddress: ADDRESS };
+    const body = { paymentToken: await cardToken(card), shippingAddress: ADDRESS };
     const placed = await asCustomer("placeOrder", { body, headers: { "idempotency-key": newId() } });
     expect(placed.headers.get("location")).toBe(`/api/v1/orders/${placed.body.order.id}`);
     return placed.body.order.id as string;
   };
+  /** Of the link in the mail that says how to get a new password. */
+  const mailedToken = () =>
+    eventually(async () => {
+      const mails = readdirSync(`${dataDir}/mail`).map((name) => readFileSync(`${dataDir}/mail/${name}`, "utf8"));
+      // Long lines are broken there.
+      const [, token] = /reset-password#token=3D([\w-]{43})|$/.exec(mails.join("").replace(/=\r?\n/g, "")) as RegExpExecArray;
+      expect(token).toBeDefined();
+      return token as string;
+    });
   const status = (id: string, wanted: string) =>
     eventually(
       async () => {
@@ -326,6 +369,48 @@ describe("Every operation answers as documented when it is served:", () => {
     await asCustomer("getNotificationPreferences");
     await asCustomer("setNotificationPreferences", { body: { email: { shipping: true, account: false } } });
     await asCustomer("listNotifications");
+  });
+
+  test("a forgotten and a changed password", async () => {
+    const account = { email: "dora@example.com", password: PASSWORD };
+    await shop.call("register", { body: { ...account, name: "Dora" } });
+    expect((await shop.call("forgotPassword", { body: { email: account.email } })).status).toBe(202);
+    const [password, newPassword] = ["another long password", "yet another long password"];
+    const body = { token: await mailedToken(), password };
+    expect((await shop.call("resetPassword", { body })).status).toBe(204);
+    const headers = bearer((await shop.call("login", { body: { ...account, password } })).body.accessToken);
+    expect((await shop.call("changePassword", { body: { currentPassword: password, newPassword }, headers })).status).toBe(204);
+  });
+
+  test("API keys", async () => {
+    const { id, key } = (await asCustomer("createApiKey", { body: { name: "Books", scopes: ["orders:read"] } })).body;
+    await asCustomer("listApiKeys");
+    const headers = { "x-api-key": key };
+    expect((await shop.call("listOrders", { headers })).status).toBe(200);
+    expect(await shop.call("getProfile", { headers })).toMatchObject({ status: 403, body: { code: "FORBIDDEN" } });
+    expect(await shop.call("listApiKeys", { headers })).toMatchObject({ status: 403, body: { code: "FORBIDDEN" } });
+    expect((await asCustomer("revokeApiKey", { path: { id } })).status).toBe(204);
+  });
+
+  test("users and signing keys, by an administrator", async () => {
+    await shop.call("register", { body: { email: "carl@example.com", password: PASSWORD, name: "Carl" } });
+    const { items } = (await asStaff("listUsers", { query: { email: "carl@" } })).body;
+    const path = { id: items[0].id };
+    await asStaff("getUser", { path });
+    await asStaff("setUserRoles", { path, body: { roles: ["customer", "staff"], reason: "new in the warehouse" } });
+    await asStaff("disableUser", { path, body: { reason: "has left" } });
+    expect(await shop.call("login", { body: { email: "carl@example.com", password: PASSWORD } })).toMatchObject({
+      status: 403,
+      body: { code: "ACCOUNT_DISABLED" },
+    });
+    await asStaff("enableUser", { path, body: {} });
+    expect((await asStaff("getUserAudit", { path })).body.items).toHaveLength(3);
+    const { id } = (await asStaff("getProfile")).body;
+    expect(await asStaff("disableUser", { path: { id }, body: { reason: "a slip" } })).toMatchObject({
+      status: 409,
+      body: { code: "NOT_YOURSELF" },
+    });
+    await asStaff("rotateSigningKeys", { body: {} });
   });
 
   test("catalogue and stock", async () => {
@@ -386,6 +471,14 @@ describe("Every operation answers as documented when it is served:", () => {
     });
     await asStaff("deliverShipment", { path: { id: shipment } });
     await status(id, "delivered");
+    const told: { id: string; event: string }[] = (await asCustomer("followOrder", { path: { id }, events: 100 })).body;
+    expect(told.map(({ event }) => event)).toEqual([...Array(6).fill("status"), "end"]);
+    const atEnd = { path: { id }, headers: { "last-event-id": told.at(-1)?.id as string } };
+    expect((await asCustomer("followOrder", atEnd)).status).toBe(204);
+    expect(await asCustomer("followOrder", { path: { id }, headers: { "last-event-id": "99" } })).toMatchObject({
+      status: 400,
+      body: { code: "INVALID_LAST_EVENT_ID" },
+    });
     const ask = async () =>
       (await asCustomer("requestReturn", { path: { id }, body: { lines: [{ sku, quantity: 1 }], reason: "broken" } })).body.return
         .id as string;
@@ -407,6 +500,27 @@ describe("Every operation answers as documented when it is served:", () => {
     await asStaff("getSaga", { path: { id } });
     await asStaff("listStuckOrders", { query: { stuck: true } });
     await asStaff("listPaymentFindings");
+  });
+
+  test("a refund that the payment provider refuses", async () => {
+    const id = await order(1, "4000000000005126");
+    await status(id, "confirmed");
+    const { refund } = (await asStaff("refundOrder", { path: { id }, body: { reason: "broken" } })).body;
+    const isRefused = () =>
+      eventually(async () => {
+        const { items } = (await asStaff("listRefusedRefunds")).body;
+        expect(items.map((one: { id: string }) => one.id)).toContain(refund.id);
+      });
+    await isRefused();
+    const path = { id: refund.id };
+    expect((await asStaff("retryRefund", { path, body: { reason: "the card is open again" } })).status).toBe(202);
+    await isRefused();
+    const body = { method: "bank_transfer", reference: "T-1", reason: "agreed by phone" };
+    expect((await asStaff("settleRefund", { path, body })).status).toBe(200);
+    expect(await asStaff("retryRefund", { path, body: { reason: "again" } })).toMatchObject({
+      status: 409,
+      body: { code: "REFUND_NOT_REFUSED" },
+    });
   });
 
   test("an order that is cancelled", async () => {
@@ -504,6 +618,74 @@ describe("Every operation answers as documented when it is served:", () => {
     expect(answer.headers.get("retry-after")).not.toBeNull();
     const detail = await shop.call("getProductDetail", { path: { id: productId } });
     expect(detail).toMatchObject({ status: 200, body: { stock: null, degraded: ["stock"] } });
+  });
+});
+
+describe("What the edge says of itself is as documented:", () => {
+  let gateway: Gateway;
+  let edge: Documented;
+  const clock = new ManualClock(Date.UTC(2026, 2, 1));
+  beforeAll(async () => {
+    gateway = await openGateway({ RATE_LIMIT: "on", API_LIMIT_SEARCH: "2", API_CACHE_SECONDS: "1" }, clock);
+    edge = new Documented(await read(`${gateway.address}/openapi.json`), gateway.address);
+  });
+  afterAll(() => gateway?.broker.stop());
+
+  test("how many requests are left, and how long to wait where none is", async () => {
+    gateway.answers.set("v1.products.search", () => ({
+      items: [],
+      nextCursor: null,
+      facets: { category: [], brand: [] },
+      total: 0,
+    }));
+    const asked = [await edge.call("searchProducts"), await edge.call("searchProducts"), await edge.call("searchProducts")];
+    expect(asked.map(({ status, headers }) => [status, headers.get("ratelimit-policy"), headers.get("ratelimit")])).toEqual([
+      [200, '"search-address";q=2;w=60', '"search-address";r=1;t=60'],
+      [200, '"search-address";q=2;w=60', '"search-address";r=0;t=60'],
+      [429, '"search-address";q=2;w=60', expect.stringMatching(/^"search-address";r=0;t=\d+$/)],
+    ]);
+    expect(asked[2]?.body.code).toBe("RATE_LIMITED");
+    expect(asked[2]?.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
+  });
+
+  test("that an answer is kept and may be old, and that the client has it already", async () => {
+    gateway.answers.set("v1.products.categories", () => ({ items: [] }));
+    const fresh = await edge.call("listCategories");
+    expect(fresh.headers.get("cache-control")).toContain("public, max-age=");
+    const known = { headers: { "if-none-match": fresh.headers.get("etag") as string } };
+    expect((await edge.call("listCategories", known)).status).toBe(304);
+    gateway.answers.set("v1.products.categories", () => {
+      throw new Unavailable("the catalogue");
+    });
+    clock.advance(5_000);
+    const stale = await edge.call("listCategories");
+    expect([stale.status, stale.headers.get("age"), stale.headers.get("x-degraded")]).toEqual([200, "5", "stale"]);
+  });
+
+  test("for how long a client waits", async () => {
+    gateway.answers.set("v1.products.get", () => new Promise(() => {}));
+    const path = { id: "p-1" };
+    const waits: Record<string, string>[] = [{ "request-timeout": "0.2" }, { prefer: "wait=1" }];
+    for (const headers of waits)
+      expect(await edge.call("getProductDetail", { path, headers })).toMatchObject({
+        status: 504,
+        body: { code: "DEADLINE_EXCEEDED" },
+      });
+    expect(await edge.call("getProduct", { path, headers: { "request-timeout": "soon" } })).toMatchObject({
+      status: 400,
+      body: { code: "INVALID_REQUEST_TIMEOUT" },
+    });
+  });
+
+  test.each(["br", "gzip"])("pages in %s, made once, and not again for who has them", async (coding) => {
+    const headers = { "accept-encoding": coding };
+    for (const operationId of ["getOpenApiDocument", "getAsyncApiDocument", "getDocsPage", "getDocsStyle", "getDocsScript"]) {
+      const page = await edge.call(operationId, { headers });
+      expect([page.headers.get("content-encoding"), page.headers.get("vary")]).toEqual([coding, "Accept-Encoding"]);
+      expect(page.headers.get("cache-control")).toBe("no-cache");
+      const again = await edge.call(operationId, { headers: { "if-none-match": page.headers.get("etag") as string } });
+      expect(again.status).toBe(304);
+    }
   });
 });
 

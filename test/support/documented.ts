@@ -1,5 +1,6 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
+import { readServerEvents, type ServerEvent } from "../../client/server-events.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a document is looked into by paths
 type Any = any;
@@ -19,11 +20,14 @@ export interface Sent {
   body?: unknown;
   /** In the place of `body`: as it is. */
   raw?: string;
+  /** Of a stream: how many events are waited for, unless it ends before; 1 where it is absent. */
+  events?: number;
 }
 
 export interface Answered {
   status: number;
   headers: Headers;
+  /** Of a stream: its events. */
   // biome-ignore lint/suspicious/noExplicitAny: the tests look into answers of every shape
   body: any;
 }
@@ -80,7 +84,7 @@ export class Documented {
     return found;
   }
 
-  async call(operationId: string, { path = {}, query = {}, headers = {}, body, raw }: Sent = {}): Promise<Answered> {
+  async call(operationId: string, { path = {}, query = {}, headers = {}, body, raw, events = 1 }: Sent = {}): Promise<Answered> {
     const operation = this.operations.find((one) => one.operationId === operationId);
     if (operation === undefined) throw new Error(`The document has no operation ${operationId}`);
     const filled = operation.path.replace(/\{(\w+)\}/g, (_, name: string) => {
@@ -95,14 +99,15 @@ export class Documented {
       ...(content !== undefined && { body: content }),
       signal: AbortSignal.timeout(10_000),
     });
-    return this.#check(operation, response);
+    return this.#check(operation, response, events);
   }
 
-  async #check({ operationId, path, method }: DocumentedOperation, response: Response): Promise<Answered> {
+  async #check({ operationId, path, method }: DocumentedOperation, response: Response, events: number): Promise<Answered> {
     const { status, headers } = response;
     const type = headers.get("content-type")?.split(";")[0];
-    const text = type === "text/event-stream" ? "" : await response.text();
-    if (type === "text/event-stream") await response.body?.cancel();
+    const isStream = type === "text/event-stream";
+    const told = isStream ? await readSome(response, events) : undefined;
+    const text = isStream ? "" : await response.text();
     const what = `${operationId} answered ${status}${text === "" ? "" : ` ${text.slice(0, 500)}`}`;
 
     const steps = ["paths", path, method.toLowerCase(), "responses"];
@@ -111,8 +116,14 @@ export class Documented {
     if (key === undefined) throw new Error(`Not documented: ${what}`);
     const [described, at] = this.#follow(responses[key], [...steps, key]);
     for (const [name, given] of Object.entries((described.headers ?? {}) as Record<string, Any>)) {
-      const [header] = this.#follow(given, []);
-      if (header.required && headers.get(name) === null) throw new Error(`Without ${name}: ${what}`);
+      const [header, there] = this.#follow(given, [...at, "headers", name]);
+      const value = headers.get(name);
+      if (header.required && value === null) throw new Error(`Without ${name}: ${what}`);
+      const errors =
+        value === null
+          ? undefined
+          : this.#validate([...there, "schema"], header.schema.type === "integer" ? Number(value) : value);
+      if (errors !== undefined) throw new Error(`${name}: ${value} is not as documented (${errors}): ${what}`);
     }
     if (described.content === undefined) {
       if (text !== "") throw new Error(`A body is not documented: ${what}`);
@@ -120,12 +131,23 @@ export class Documented {
       return { status, headers, body: undefined };
     }
     if (type === undefined || described.content[type] === undefined) throw new Error(`${type} is not documented: ${what}`);
+    const content = [...at, "content", type];
     const isJson = type.includes("json");
-    const body = isJson ? JSON.parse(text) : text;
-    const errors = this.#validate([...at, "content", type, "schema"], body);
+    const body = told ?? (isJson ? JSON.parse(text) : text);
+    const errors = told === undefined ? this.#validate([...content, "schema"], body) : this.#wrongEvents(content, told);
     if (errors !== undefined) throw new Error(`Not as documented (${errors}): ${what}`);
     this.seen.add(type === "application/problem+json" ? `${operationId} ${status} ${body.code}` : `${operationId} ${status}`);
     return { status, headers, body };
+  }
+
+  #wrongEvents(content: readonly string[], told: readonly ServerEvent[]): string | undefined {
+    const known = Object.keys(this.#at([...content, "x-events"]));
+    const wrong = told.flatMap(({ event, data }) => {
+      if (!known.includes(event)) return [`there is no event ${event}`];
+      const errors = this.#validate([...content, "x-events", event], data);
+      return errors === undefined ? [] : [`${event}: ${errors}`];
+    });
+    return wrong.length === 0 ? undefined : wrong.join("; ");
   }
 
   #at(steps: readonly string[]): Any {
@@ -145,3 +167,13 @@ export class Documented {
     return validate(value) ? undefined : this.#ajv.errorsText(validate.errors);
   }
 }
+
+/** The first events of a stream; what comes after them is not read. */
+const readSome = async ({ body }: Response, count: number): Promise<ServerEvent[]> => {
+  const told: ServerEvent[] = [];
+  for await (const event of readServerEvents(body as ReadableStream<Uint8Array>)) {
+    told.push(event);
+    if (told.length === count) break;
+  }
+  return told;
+};

@@ -6,11 +6,14 @@ type Json = Record<string, unknown>;
 const escapes: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 const escapeHtml = (text: unknown): string => String(text).replace(/[&<>"']/g, (character) => escapes[character] as string);
 
+/** `code` in a line of Markdown. */
+const inline = (text: unknown): string => escapeHtml(text).replace(/`([^`]+)`/g, "<code>$1</code>");
+
 /** Of Markdown, what the documents use: paragraphs and code. */
 const prose = (text: unknown): string =>
   String(text ?? "")
     .split("\n\n")
-    .map((paragraph) => `<p>${escapeHtml(paragraph).replace(/`([^`]+)`/g, "<code>$1</code>")}</p>`)
+    .map((paragraph) => `<p>${inline(paragraph)}</p>`)
     .join("");
 
 const pretty = (value: unknown): string => escapeHtml(JSON.stringify(value, null, 2));
@@ -64,7 +67,10 @@ interface Parameter {
   example?: unknown;
 }
 
-/** Written out: references of parameters and responses are for programs. */
+/** What almost every request may bring is told once. */
+const common = ["IfNoneMatch", "RequestTimeout", "Prefer", "RequestId"].map((name) => `#/components/parameters/${name}`);
+
+/** Written out, but for what is the same everywhere. */
 class Page {
   readonly #document: OpenApiDocument;
   constructor(document: OpenApiDocument) {
@@ -99,6 +105,9 @@ class Page {
       ([name, schema]) =>
         `<article class="schema" id="schema-${name}"><h3>${name}</h3>${schema.description ? prose(schema.description) : ""}<div>${typeOf(schema)}</div></article>`,
     );
+    const { parameters, securitySchemes, headers } = components as unknown as Record<string, Record<string, Parameter>>;
+    const requestHeaders = [...Object.values({ ...parameters, ...securitySchemes })].filter((one) => one.in === "header");
+    const answerHeaders = Object.entries(headers ?? {}).map(([name, header]) => ({ ...header, name }));
     const errors = Object.entries(components.responses).map(([name, response]) => this.#error(name, response));
     return `<!doctype html>
 <html lang="en">
@@ -115,7 +124,7 @@ class Page {
 <nav aria-label="Operations">
 <p class="brand">${escapeHtml(info.title)} <small>${escapeHtml(info.version)}</small></p>
 <input id="filter" type="search" placeholder="Filter operations" aria-label="Filter operations">
-<ul>${links.join("")}<li><a href="#errors">Errors</a></li><li><a href="#schemas">Schemas</a></li></ul>
+<ul>${links.join("")}<li><a href="#headers">Headers</a></li><li><a href="#errors">Errors</a></li><li><a href="#schemas">Schemas</a></li></ul>
 </nav>
 <main id="main">
 <header>
@@ -126,10 +135,14 @@ ${prose(info.description)}
 <h2>Credentials</h2>
 <p>For the requests of this page. They stay in it, and are gone when it is left.</p>
 <label>Access token <input name="accessToken" type="password" spellcheck="false" placeholder="of login or register; filled in when you call one here"></label>
+<label>API key <input name="apiKey" type="password" spellcheck="false" placeholder="in the place of an access token"></label>
 <label>Cart token <input name="cartToken" spellcheck="false" placeholder="of a guest's cart"></label>
 </form>
 </header>
 ${sections.join("\n")}
+<section id="headers"><h2>Headers</h2>
+<h3>Of requests</h3><table>${requestHeaders.map(headerRow).join("")}</table>
+<h3>Of answers</h3><table>${answerHeaders.map(headerRow).join("")}</table></section>
 <section id="errors"><h2>Errors</h2>${errors.join("")}</section>
 <section id="schemas"><h2>Schemas</h2>${schemas.join("")}</section>
 </main>
@@ -152,14 +165,15 @@ ${sections.join("\n")}
       requestBody?: Json;
       responses: Record<string, Json>;
     };
-    const given = (operation.parameters as Parameter[]).map((one) => this.#follow(one));
+    const references = operation.parameters as (Parameter & { $ref?: string })[];
+    const given = references.filter(({ $ref = "" }) => !common.includes($ref)).map((one) => this.#follow(one));
     const body = (requestBody as unknown as { content: Record<string, { schema: JsonSchema; example: unknown }> } | undefined)
       ?.content;
     const json = body?.["application/json"];
     return `<details class="operation" id="${operationId}" data-method="${method}" data-path="${escapeHtml(path)}">
 <summary><b class="${method}">${method}</b> <code>${escapeHtml(path)}</code> <span>${escapeHtml(summary)}</span></summary>
 <div class="inside">
-<p>${escapeHtml(description)} <small>Operation <code>${operationId}</code></small></p>
+<p>${inline(description)} <small>Operation <code>${operationId}</code></small></p>
 ${given.length === 0 ? "" : `<h4>Parameters</h4><table><thead><tr><th>name</th><th>in</th><th>what</th></tr></thead><tbody>${given.map(parameterRow).join("")}</tbody></table>`}
 ${json === undefined ? "" : `<h4>Body</h4><p>${typeOf(json.schema)}</p><pre>${pretty(json.example)}</pre>`}
 <h4>Answers</h4>
@@ -191,27 +205,26 @@ ${tryIt(operationId as string, given, json?.example)}
         { schema: JsonSchema; example?: unknown; examples?: Record<string, { value: unknown }> }
       >,
     );
-    const headers = Object.entries((response.headers ?? {}) as Record<string, Json>).map(([name, header]) => {
-      const { description } = this.#follow(header);
-      return `<li><code>${escapeHtml(name)}</code> ${escapeHtml(description ?? "")}</li>`;
-    });
+    const headers = Object.keys(response.headers ?? {}).map((name) => `<a href="#headers"><code>${escapeHtml(name)}</code></a>`);
     const bodies = content.map(([type, { schema, example }]) => {
       const shown = example === undefined ? "" : `<pre>${pretty(example)}</pre>`;
       return `<p><code>${escapeHtml(type)}</code> ${typeOf(schema)}</p>${shown}`;
     });
     const kind = status.startsWith("2") ? "good" : status.startsWith("3") ? "same" : "bad";
-    return `<details class="answer"><summary><b class="${kind}">${status}</b> ${prose(response.description)}</summary>${bodies.join("")}<ul>${headers.join("")}</ul></details>`;
+    return `<details class="answer"><summary><b class="${kind}">${status}</b> ${prose(response.description)}</summary>${bodies.join("")}<p>Headers: ${headers.join(" ")}</p></details>`;
   }
 }
 
 const anchor = (tag: string): string => tag.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
 
+const headerRow = ({ name, description }: Parameter): string =>
+  `<tr><th scope="row"><code>${escapeHtml(name)}</code></th><td>${prose(description)}</td></tr>`;
+
 const parameterRow = (parameter: Parameter): string =>
-  `<tr><td><code>${escapeHtml(parameter.name)}</code>${parameter.required ? "" : " <small>optional</small>"}</td><td>${parameter.in}</td><td>${typeOf(parameter.schema)}${parameter.description ? `<p>${escapeHtml(parameter.description).replace(/`([^`]+)`/g, "<code>$1</code>")}</p>` : ""}</td></tr>`;
+  `<tr><td><code>${escapeHtml(parameter.name)}</code>${parameter.required ? "" : " <small>optional</small>"}</td><td>${parameter.in}</td><td>${typeOf(parameter.schema)}${parameter.description ? prose(parameter.description) : ""}</td></tr>`;
 
 const tryIt = (operationId: string, parameters: readonly Parameter[], body: unknown): string => {
-  const asked = parameters.filter(({ name }) => name !== "X-Request-Id" && name !== "If-None-Match");
-  const inputs = asked.map(({ name, in: place, required, example }) => {
+  const inputs = parameters.map(({ name, in: place, required, example }) => {
     const value = required ? ` value="${escapeHtml(example)}"` : "";
     return `<label>${escapeHtml(name)}<input name="${place}:${escapeHtml(name)}"${value}${required ? " required" : ""} placeholder="${escapeHtml(example ?? "")}" spellcheck="false"></label>`;
   });

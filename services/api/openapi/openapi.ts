@@ -6,7 +6,7 @@ import type { TSchema } from "typebox";
 import { CART_TOKEN } from "../cart-identity.ts";
 import { pathSchemas, type Route } from "../route.ts";
 import { operationIdOf, tagDescriptions, tagOf } from "./operation-names.ts";
-import { type PossibleRefusal, refusalsOf, scopeOf, streamOf } from "./refusals.ts";
+import { type PossibleRefusal, refusalsOf } from "./refusals.ts";
 import { Problem, schemaDescriptions, schemaModules } from "./schemas.ts";
 
 type Json = Record<string, unknown>;
@@ -25,7 +25,7 @@ export interface DocumentOptions {
 const REQUEST_ID = "5d1c7a0e-1f3b-4c58-9a57-2b9d0c6e8f41";
 
 const headers = {
-  RequestId: {
+  "X-Request-Id": {
     description: "The request's own id, or a new one. It goes with the request through the whole shop",
     required: true,
     schema: { type: "string", pattern: "^[A-Za-z0-9._:-]{1,128}$" },
@@ -43,15 +43,46 @@ const headers = {
     schema: { type: "string", format: "uri-reference" },
     example: "/api/v1/orders/0199f0a4-6c1e-7b51-9d0e-2f6c8a1b3d57",
   },
-  CartToken: {
+  "X-Cart-Token": {
     description: "The guest's token: keep it, and send it with each request of the cart. A customer's cart needs none",
     schema: { type: "string", pattern: CART_TOKEN.source },
     example: "Zk3vQ9wXr7LmT2yB5nHc8JdF1gPsA4eu",
   },
-  RetryAfter: { description: "Seconds to wait", schema: { type: "integer", minimum: 0 }, example: 3 },
-  Authenticate: { description: "How to sign in", schema: { type: "string" }, example: 'Bearer realm="molecart"' },
+  "Cache-Control": {
+    description: "For how long, and by whom, the answer may be kept without asking again",
+    required: true,
+    schema: { type: "string" },
+    example: "no-cache",
+  },
+  Age: {
+    description: "Seconds since the shop was asked; there where the answer is old because it cannot be asked",
+    schema: { type: "integer", minimum: 0 },
+    example: 42,
+  },
+  "X-Degraded": {
+    description: "`stale`: a kept answer, older than it should be, because that part of the shop is away",
+    schema: { type: "string", enum: ["stale"] },
+    example: "stale",
+  },
+  "RateLimit-Policy": {
+    description: "The limit that leaves the least: `q` requests in `w` seconds. Absent where limits are lifted",
+    schema: { type: "string", pattern: '^"[a-z]+-[a-z]+";q=[0-9]+;w=[0-9]+$' },
+    example: '"read-user";q=1200;w=60',
+  },
+  RateLimit: {
+    description:
+      "What is left of it: `r` requests, until the window ends in `t` seconds (draft-ietf-httpapi-ratelimit-headers). Absent where limits are lifted",
+    schema: { type: "string", pattern: '^"[a-z]+-[a-z]+";r=[0-9]+;t=[0-9]+$' },
+    example: '"read-user";r=1199;t=42',
+  },
+  "Retry-After": { description: "Seconds to wait", schema: { type: "integer", minimum: 0 }, example: 3 },
+  "WWW-Authenticate": { description: "How to sign in", schema: { type: "string" }, example: 'Bearer realm="molecart"' },
 };
-const header = (name: keyof typeof headers): Json => ({ $ref: `#/components/headers/${name}` });
+/** These, as a response names them. */
+const answerHeaders = (...names: (keyof typeof headers)[]): Json =>
+  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
+
+const rateHeaders = ["RateLimit-Policy", "RateLimit"] as const;
 
 const parameters = {
   IdempotencyKey: {
@@ -83,15 +114,38 @@ const parameters = {
     schema: { type: "string" },
     example: REQUEST_ID,
   },
+  RequestTimeout: {
+    name: "Request-Timeout",
+    in: "header",
+    description:
+      "How many seconds the client waits at most: 504 when they are over, and nobody works on the request any more. A longer time than the shop's own is that of the shop",
+    schema: { type: "string", pattern: "^[0-9]{1,5}(\\.[0-9]{1,3})?$" },
+    example: "2.5",
+  },
+  Prefer: {
+    name: "Prefer",
+    in: "header",
+    description: "`wait=2` is the same in whole seconds (RFC 7240)",
+    schema: { type: "string" },
+    example: "wait=2",
+  },
+  LastEventId: {
+    name: "Last-Event-ID",
+    in: "header",
+    description: "The id of the last event that has arrived: the stream goes on after it",
+    schema: { type: "string" },
+    example: "2",
+  },
 };
 
-const LastEventId = {
-  name: "Last-Event-ID",
-  in: "header",
-  description: "The id of the last event that has arrived: the stream goes on after it",
-  schema: { type: "string" },
-  example: "2",
-};
+const headerParametersOf = ({ method, idempotencyKey, stream, page }: Route): (keyof typeof parameters)[] => [
+  ...(idempotencyKey === "required" ? (["IdempotencyKey"] as const) : []),
+  ...(idempotencyKey === "optional" ? (["OptionalIdempotencyKey"] as const) : []),
+  ...(stream ? (["LastEventId"] as const) : []),
+  ...(method === "GET" && !stream ? (["IfNoneMatch"] as const) : []),
+  ...(page ? [] : (["RequestTimeout", "Prefer"] as const)),
+  "RequestId",
+];
 
 const parameterDescriptions: Readonly<Record<string, string>> = {
   q: "Words to look for",
@@ -122,22 +176,21 @@ const securitySchemes = {
     name: "X-Cart-Token",
     description: "A guest's cart. The first answer to a write gives it",
   },
+  apiKey: {
+    type: "apiKey",
+    in: "header",
+    name: "X-API-Key",
+    description:
+      "Of POST /me/api-keys, for programs, in the place of an access token. Good where an operation names a scope that the key has",
+  },
 };
 
-const apiKey = {
-  type: "apiKey",
-  in: "header",
-  name: "X-API-Key",
-  description: "For programs, in the place of an access token; good for operations of its scopes only",
-};
-
-/** Alternatives; an empty one means: without. */
-const securityOf = (route: Route): Json[] => {
-  const scope = scopeOf(route);
-  const keys = scope === undefined ? [] : [{ apiKey: [scope] }];
-  if (route.access === "public") return [];
-  if (route.access === "guest-or-customer") return [{ accessToken: [] }, ...keys, { cartToken: [] }, {}];
-  return [{ accessToken: [] }, ...keys];
+/** Alternatives; an empty one means: without. What follows `apiKey` is the scope that a key must have. */
+const securityOf = ({ access, scope }: Route): Json[] => {
+  const signedIn = [{ accessToken: [] }, ...(scope === undefined ? [] : [{ apiKey: [scope] }])];
+  // Staff see more where anybody may look; a program may read where it has the scope.
+  if (access === "public") return scope === undefined ? [] : [{}, ...signedIn];
+  return access === "guest-or-customer" ? [...signedIn, { cartToken: [] }, {}] : signedIn;
 };
 
 const audience: Readonly<Record<string, string>> = {
@@ -146,6 +199,12 @@ const audience: Readonly<Record<string, string>> = {
   customer: "For customers, with an access token. Staff may do what customers may.",
   staff: "For the shop's staff.",
   admin: "For the shop's administrators.",
+};
+
+const described = (route: Route): string => {
+  if (route.page !== undefined) return audience[route.access] as string;
+  const keys = route.scope === undefined ? "Closed to API keys." : `API keys need the scope \`${route.scope}\`.`;
+  return `${audience[route.access]} ${keys}`;
 };
 
 /** Whether a repeat has no further effect, so that a client may try again when no answer has come. */
@@ -180,10 +239,7 @@ class Generator {
   readonly #book = new SchemaBook(schemaModules, schemaDescriptions);
   readonly #responses = new Map<string, { name: string; response: Json }>();
 
-  readonly #withKeys: boolean;
-
-  constructor(routes: readonly Route[]) {
-    this.#withKeys = routes.some((route) => scopeOf(route) !== undefined);
+  constructor() {
     // Told even where only the problems' own schemas use it.
     this.#book.refer(Problem);
   }
@@ -191,7 +247,7 @@ class Generator {
   operation(route: Route): Json {
     const operationId = operationIdOf(route);
     const requestBody = this.#requestBody(route, operationId);
-    const refusals = [...refusalsOf(route, this.#withKeys)].map(([status, possible]) => [
+    const refusals = [...refusalsOf(route)].map(([status, possible]) => [
       status,
       // One status, two kinds of answers: the health's own, and a problem.
       route.statusOf && status === "503" ? this.#badNews(route, possible) : this.#refusal(status, possible),
@@ -200,7 +256,7 @@ class Generator {
       operationId,
       tags: [tagOf(route)],
       summary: route.summary,
-      description: audience[route.access],
+      description: described(route),
       "x-access": route.access,
       "x-idempotent": isIdempotent(route),
       security: securityOf(route),
@@ -210,14 +266,14 @@ class Generator {
     };
   }
 
-  components(routes: readonly Route[]) {
+  components() {
     const responses = [...this.#responses.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
     return {
       schemas: this.#book.components(),
       responses: Object.fromEntries(responses.map(({ name, response }) => [name, response])),
-      parameters: routes.some(streamOf) ? { ...parameters, LastEventId } : parameters,
+      parameters,
       headers,
-      securitySchemes: { ...securitySchemes, ...(this.#withKeys && { apiKey }) },
+      securitySchemes,
     };
   }
 
@@ -242,11 +298,7 @@ class Generator {
           example: exampleOf(this.#book, schema, name),
         };
       }),
-      ...(route.idempotencyKey === "required" ? [{ $ref: "#/components/parameters/IdempotencyKey" }] : []),
-      ...(route.idempotencyKey === "optional" ? [{ $ref: "#/components/parameters/OptionalIdempotencyKey" }] : []),
-      ...(streamOf(route) ? [{ $ref: "#/components/parameters/LastEventId" }] : []),
-      ...(route.method === "GET" && !streamOf(route) ? [{ $ref: "#/components/parameters/IfNoneMatch" }] : []),
-      { $ref: "#/components/parameters/RequestId" },
+      ...headerParametersOf(route).map((name) => ({ $ref: `#/components/parameters/${name}` })),
     ];
   }
 
@@ -264,12 +316,13 @@ class Generator {
 
   #successes(route: Route, operationId: string): Json {
     const { result, status, method, page } = route;
-    const plain = { "X-Request-Id": header("RequestId") };
+    const plain = answerHeaders("X-Request-Id", ...(route.limit === "none" ? [] : rateHeaders));
     const always = {
       ...plain,
-      ...(method === "GET" && { ETag: header("ETag") }),
-      ...(route.location && { Location: header("Location") }),
-      ...(route.access === "guest-or-customer" && { "X-Cart-Token": header("CartToken") }),
+      ...(method === "GET" && answerHeaders("ETag", "Cache-Control")),
+      ...(route.cache && answerHeaders("Age", "X-Degraded")),
+      ...(route.location && answerHeaders("Location")),
+      ...(route.access === "guest-or-customer" && answerHeaders("X-Cart-Token")),
     };
     const notModified = method === "GET" && {
       304: { description: "What the If-None-Match header names still holds", headers: always },
@@ -281,11 +334,13 @@ class Generator {
       };
       return { [status]: { description, headers: always, content }, ...notModified };
     }
-    const events = streamOf(route);
-    if (events !== undefined)
+    if (route.stream !== undefined) {
+      const { events } = route.stream;
       return {
         [status]: { description: this.#stream(events), headers: plain, content: this.#streamContent(operationId, events) },
+        204: { description: "Nothing more is to come after the Last-Event-ID: the stream is over", headers: plain },
       };
+    }
     if (isNothing(result as JsonSchema)) return { [status]: { description, headers: always } };
     nameParts(this.#book, this.#book.nameOf(result) ?? operationId, result as JsonSchema);
     this.#book.name(result, nameAnswer(this.#book, operationId, result as JsonSchema));
@@ -336,26 +391,24 @@ class Generator {
 
   #problem(status: string, possible: readonly PossibleRefusal[]): Json {
     const problem = this.#book.refer(Problem);
-    const code = { type: "string", enum: possible.map((refusal) => refusal.code) };
+    const codes = possible.map((refusal) => refusal.code);
     const waits = status === "429" || status === "503";
     return {
       description: possible.map((refusal) => `\`${refusal.code}\`: ${refusal.meaning}`).join("\n\n"),
       headers: {
-        "X-Request-Id": header("RequestId"),
-        ...(waits && { "Retry-After": header("RetryAfter") }),
-        ...(codes(possible).includes("UNAUTHENTICATED") && { "WWW-Authenticate": header("Authenticate") }),
+        ...answerHeaders("X-Request-Id", ...rateHeaders),
+        ...(waits && answerHeaders("Retry-After")),
+        ...(codes.includes("UNAUTHENTICATED") && answerHeaders("WWW-Authenticate")),
       },
       content: {
         "application/problem+json": {
-          schema: { allOf: [problem, { type: "object", properties: { code } }] },
+          schema: { allOf: [problem, { type: "object", properties: { code: { type: "string", enum: codes } } }] },
           examples: Object.fromEntries(possible.map((refusal) => [refusal.code, { value: exampleProblem(status, refusal) }])),
         },
       },
     };
   }
 }
-
-const codes = (possible: readonly PossibleRefusal[]): string[] => possible.map(({ code }) => code);
 
 const successes: Readonly<Record<number, string>> = {
   200: "Here it is",
@@ -379,6 +432,9 @@ const introduction = `An online shop: catalogue, carts, orders, payments, parcel
 Money is \`{ "amount": 12900, "currency": "EUR" }\` in minor units; times are ISO 8601 in UTC; ids are opaque text. Lists answer
 \`{ "items": […], "nextCursor": … }\` and take \`limit\` and \`cursor\`. What a schema does not name is refused, in bodies and in queries.
 
+Sign in by \`POST /auth/login\` and send \`Authorization: Bearer …\`, or send an \`X-API-Key\`, which is good for its scopes. Answers are
+compressed as \`Accept-Encoding\` asks, and tell what is left of the limits of requests (\`RateLimit\`).
+
 Errors are \`application/problem+json\` (RFC 9457) with a stable \`code\`. An answer 429 or 503 may be repeated after \`Retry-After\`;
 a request with an \`Idempotency-Key\` may always be repeated with the same key.
 
@@ -387,7 +443,7 @@ its own at its \`/openapi.json\`.`;
 
 /** The OpenAPI 3.1 document of exactly these routes. Pure: the same routes make the same document. */
 export const openApiDocument = (routes: readonly Route[], { version }: DocumentOptions): OpenApiDocument => {
-  const generator = new Generator(routes);
+  const generator = new Generator();
   const paths: OpenApiDocument["paths"] = {};
   for (const route of routes)
     paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: generator.operation(route) };
@@ -404,6 +460,6 @@ export const openApiDocument = (routes: readonly Route[], { version }: DocumentO
     servers: [{ url: "/", description: "Where this document was served" }],
     tags: used.map((name) => ({ name, ...(tagDescriptions[name] && { description: tagDescriptions[name] }) })),
     paths,
-    components: generator.components(routes),
+    components: generator.components(),
   };
 };

@@ -1,7 +1,6 @@
 import type { Contract } from "@molecart/mixins/contracts/contract.ts";
 import { contracts } from "@molecart/mixins/contracts/index.ts";
 import { operationErrors, operationRefusals } from "@molecart/mixins/contracts/operations.ts";
-import type { TSchema } from "typebox";
 import { type EdgeCode, edgeErrors } from "../api.errors.ts";
 import type { Route } from "../route.ts";
 
@@ -15,58 +14,40 @@ export interface PossibleRefusal {
 
 const edge = (status: number, code: EdgeCode): PossibleRefusal => ({ status, code, meaning: edgeErrors[code] });
 
-/** What any request may be refused for. A code that this edge does not know is not told. */
-const ofAll: Readonly<Record<string, number>> = {
-  MALFORMED_REQUEST: 400,
-  INVALID_REQUEST_TIMEOUT: 400,
-  UNAUTHENTICATED: 401,
-  NOT_ACCEPTABLE: 406,
-  REQUEST_TIMEOUT: 408,
-  URI_TOO_LONG: 414,
-  EXPECTATION_FAILED: 417,
-  VALIDATION_FAILED: 422,
-  HEADERS_TOO_LARGE: 431,
-  INTERNAL: 500,
+/** What any request may be refused for. */
+const ofAll = [
+  edge(400, "MALFORMED_REQUEST"),
+  edge(400, "INVALID_REQUEST_TIMEOUT"),
+  edge(401, "UNAUTHENTICATED"),
+  edge(408, "REQUEST_TIMEOUT"),
+  edge(414, "URI_TOO_LONG"),
+  edge(417, "EXPECTATION_FAILED"),
+  edge(431, "HEADERS_TOO_LARGE"),
+  edge(500, "INTERNAL"),
   // Also where no service is called: the keys of access tokens are those of one.
-  SERVICE_UNAVAILABLE: 503,
-  DEADLINE_EXCEEDED: 504,
-};
+  edge(503, "SERVICE_UNAVAILABLE"),
+];
 
-const isEdgeCode = (code: string): code is EdgeCode => Object.hasOwn(edgeErrors, code);
-
-/** The events of a route whose answer goes on (Server-Sent Events): name -> data. */
-export const streamOf = (route: Route): Readonly<Record<string, TSchema>> | undefined =>
-  (route as Route & { stream?: { events: Record<string, TSchema> } }).stream?.events;
-
-/** What an API key must be good for to use a route; undefined where none may. */
-export const scopeOf = (route: Route): string | undefined => (route as Route & { scope?: string }).scope;
-
-/** Being signed in is not enough. */
-const isForSome = ({ access }: Route): boolean => !["public", "guest-or-customer", "customer"].includes(access);
-
-/** What a route is counted against, if anything. */
-const isLimited = (route: { limited?: boolean; limit?: string }): boolean =>
-  route.limited === true || (route.limit !== undefined && route.limit !== "none");
+const ofStreams = [edge(400, "INVALID_LAST_EVENT_ID"), edge(429, "TOO_MANY_STREAMS"), edge(503, "TOO_MANY_STREAMS")];
 
 /** What the edge refuses before it asks any service, or in their place. */
-const edgeRefusals = (route: Route, withKeys: boolean): PossibleRefusal[] => {
+const edgeRefusals = (route: Route): PossibleRefusal[] => {
   const takesBody = route.method !== "GET";
-  const stream: (readonly [status: number, code: string])[] = [
-    [400, "INVALID_LAST_EVENT_ID"],
-    [429, "TOO_MANY_STREAMS"],
-    [503, "TOO_MANY_STREAMS"],
-  ];
-  const general = [...Object.entries(ofAll).map(([code, status]) => [status, code] as const), ...(streamOf(route) ? stream : [])];
+  // Sent to whoever asks, however he asks.
+  const isPage = route.page !== undefined;
+  const isStream = route.stream !== undefined;
   return [
     ...(takesBody ? [edge(400, "MALFORMED_JSON")] : []),
     ...(route.path.includes("{") ? [edge(400, "MALFORMED_URL")] : []),
     ...(route.access === "guest-or-customer" ? [edge(400, "INVALID_CART_TOKEN")] : []),
     ...(route.idempotencyKey === "required" ? [edge(400, "IDEMPOTENCY_KEY_REQUIRED")] : []),
-    // A key is refused wherever it has not the scope.
-    ...(isForSome(route) || withKeys ? [edge(403, "FORBIDDEN")] : []),
+    // Also where anybody may come: an API key is refused wherever it has not the scope.
+    ...(isPage ? [] : [edge(403, "FORBIDDEN"), edge(422, "VALIDATION_FAILED"), edge(504, "DEADLINE_EXCEEDED")]),
+    ...(takesBody || isPage || isStream ? [] : [edge(406, "NOT_ACCEPTABLE")]),
     ...(takesBody ? [edge(413, "BODY_TOO_LARGE"), edge(415, "UNSUPPORTED_MEDIA_TYPE")] : []),
-    ...(isLimited(route) ? [edge(429, "RATE_LIMITED")] : []),
-    ...general.flatMap(([status, code]) => (isEdgeCode(code) ? [edge(status, code)] : [])),
+    ...(route.limit === "none" ? [] : [edge(429, "RATE_LIMITED")]),
+    ...(isStream ? ofStreams : []),
+    ...ofAll,
   ];
 };
 
@@ -102,9 +83,9 @@ const ownRefusals: Readonly<Record<string, readonly PossibleRefusal[]>> = {
   "/api/v1/admin/dead-letters/groups/{fingerprint}/replay": [],
 };
 
-/** Every problem that a route may answer, by status, each code once. `withKeys`: API keys are in use. */
-export const refusalsOf = (route: Route, withKeys: boolean): Map<string, PossibleRefusal[]> => {
-  const all = [...(ownRefusals[route.path] ?? route.uses.flatMap(actionRefusals)), ...edgeRefusals(route, withKeys)];
+/** Every problem that a route may answer, by status, each code once. */
+export const refusalsOf = (route: Route): Map<string, PossibleRefusal[]> => {
+  const all = [...(ownRefusals[route.path] ?? route.uses.flatMap(actionRefusals)), ...edgeRefusals(route)];
   const byStatus = new Map<string, PossibleRefusal[]>();
   for (const refusal of all) {
     const status = String(refusal.status);

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { entityTag } from "../entity-tag.ts";
+import { Content } from "../content.ts";
 import { asyncApiDocument } from "../openapi/asyncapi.ts";
 import { docsPage } from "../openapi/docs-page.ts";
 import { openApiDocument } from "../openapi/openapi.ts";
@@ -18,10 +18,7 @@ const once = <T>(make: () => T): (() => T) => {
 
 const page = (type: string, make: () => string, headers?: Page["headers"]): Page => ({
   type,
-  content: once(() => {
-    const text = make();
-    return { body: Buffer.from(text), tag: entityTag(text) };
-  }),
+  content: once(() => new Content(make())),
   ...(headers && { headers }),
 });
 

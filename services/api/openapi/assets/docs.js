@@ -23,9 +23,10 @@ document.getElementById("filter").addEventListener("input", ({ target }) => {
 /** What the form says, as the parts of a request. */
 const requestOf = (operation, form) => {
   const { method, path: template } = operation.dataset;
-  const { accessToken, cartToken } = Object.fromEntries(new FormData(credentials));
+  const { accessToken, apiKey, cartToken } = Object.fromEntries(new FormData(credentials));
   const headers = {};
-  if (accessToken !== "") headers.authorization = `Bearer ${accessToken}`;
+  if (apiKey !== "") headers["x-api-key"] = apiKey;
+  else if (accessToken !== "") headers.authorization = `Bearer ${accessToken}`;
   if (cartToken !== "") headers["x-cart-token"] = cartToken;
   const query = new URLSearchParams();
   let path = template;
@@ -51,6 +52,17 @@ const readable = (text) => {
   }
 };
 
+/** An answer's text; of a stream what has come so far, told each time. */
+const read = async (response, onPart) => {
+  if (!response.headers.get("content-type")?.startsWith("text/event-stream")) return response.text();
+  let text = "";
+  for await (const part of response.body.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    onPart(text);
+  }
+  return text;
+};
+
 /** Tokens that an answer brings are those of the next requests. */
 const keepTokens = (response, text) => {
   const cartToken = response.headers.get("x-cart-token");
@@ -70,21 +82,34 @@ const show = (output, title, ...texts) => {
 for (const input of document.querySelectorAll('input[name="header:Idempotency-Key"]'))
   input.value = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
 
-for (const form of document.querySelectorAll("form.try"))
+for (const form of document.querySelectorAll("form.try")) {
+  let current = new AbortController();
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    // A stream may still be read.
+    current.abort();
+    current = new AbortController();
+    const { signal } = current;
     const output = form.querySelector("output");
     const { url, init } = requestOf(form.closest(".operation"), form);
     show(output, `${init.method} ${url}`, "…");
+    const late = setTimeout(() => current.abort(new Error("No answer in time")), ANSWER_WITHIN_MS);
     try {
       const startedAt = performance.now();
-      const response = await fetch(url, { ...init, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
-      const text = await response.text();
-      keepTokens(response, text);
-      const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
+      const response = await fetch(url, { ...init, signal });
       const ms = Math.round(performance.now() - startedAt);
-      show(output, `${response.status} ${response.statusText} in ${ms} ms`, readable(text), headers);
+      const title = `${response.status} ${response.statusText} in ${ms} ms`;
+      const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`).join("\n");
+      const text = await read(response, (part) => {
+        clearTimeout(late);
+        show(output, title, part, headers);
+      });
+      keepTokens(response, text);
+      show(output, title, readable(text), headers);
     } catch (error) {
-      show(output, "Not answered", String(error));
+      if (signal === current.signal) show(output, "Not answered", String(error));
+    } finally {
+      clearTimeout(late);
     }
   });
+}
