@@ -102,15 +102,16 @@ const headersFor = (): fc.Arbitrary<Record<string, string>> =>
 const parametersOf = (document: Any, { path, method }: DocumentedOperation, arbitraries: SchemaArbitraries): Parameter[] =>
   ((document.paths[path][method.toLowerCase()].parameters ?? []) as Any[]).map((one) => arbitraries.follow(one) as Parameter);
 
+const textOf = (value: unknown): string => (typeof value === "string" ? value : (JSON.stringify(value) ?? ""));
+
 /** Requests of an operation: such as the document allows, and such as it does not. */
 const requestOf = (document: Any, operation: DocumentedOperation, arbitraries: SchemaArbitraries): fc.Arbitrary<Fuzzed> => {
   const { path, method, hasBody } = operation;
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
   const queries = parametersOf(document, operation, arbitraries).filter(({ in: where }) => where === "query");
-  const query = fc.record(
-    Object.fromEntries(queries.map(({ name, schema }) => [name, arbitraries.value(schema).map((value) => String(value ?? ""))])),
-    { requiredKeys: queries.filter(({ required }) => required).map(({ name }) => name) },
-  );
+  const query = fc.record(Object.fromEntries(queries.map(({ name, schema }) => [name, arbitraries.value(schema).map(textOf)])), {
+    requiredKeys: queries.filter(({ required }) => required).map(({ name }) => name),
+  });
   const junk = fc.dictionary(fc.constantFrom(...nastyStrings.filter((text) => text.isWellFormed())), fc.constantFrom("1", "[]"), {
     maxKeys: 1,
   });
