@@ -121,6 +121,7 @@ export class GuardedShop implements Addresses {
   /** In a process of its own, by `npm start`, with the demo shop. */
   static async launch(
     settings: Record<string, string> = {},
+    onOutput?: (text: string) => void,
   ): Promise<GuardedShop & { process: ShopProcess; env: Record<string, string> }> {
     const [apiPort, paymentsPort] = [await freePort(), await freePort()];
     const given = await settingsOf(temporaryDataDir());
@@ -134,7 +135,7 @@ export class GuardedShop implements Addresses {
       ...settings,
     };
     const api = `http://127.0.0.1:${apiPort}`;
-    const process = new ShopProcess({ command: ["start.ts"], env, readyUrl: `${api}/health/ready` });
+    const process = new ShopProcess({ command: ["start.ts"], env, readyUrl: `${api}/health/ready`, onOutput });
     await process.start();
     await waitFor(() => process.output.includes("Molecart is ready"), { describe: "the demo shop", withinMs: STEP_TIMEOUT_MS });
     const addresses = {
