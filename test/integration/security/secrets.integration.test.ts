@@ -1,9 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { GuardedShop } from "../../support/security/guarded-shop.ts";
 import { type Secrets, secretsIn, secretTraffic } from "../../support/security/secret-traffic.ts";
+import { readMail, type StoreTexts, textsOfFiles } from "../../support/security/store-texts.ts";
 import { removeDataDirs } from "../../support/worlds.ts";
 
 jest.setTimeout(180_000);
@@ -24,16 +23,6 @@ let shop: Awaited<ReturnType<typeof GuardedShop.launch>>;
 let output = "";
 let secrets: Secrets;
 
-const filesIn = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => join(entry.parentPath, entry.name));
-
-const readMail = async (): Promise<string> =>
-  filesIn(join(shop.env.DATA_DIR as string, "mail"))
-    .map((file) => readFileSync(file, "utf8").replaceAll("=\r\n", "").replaceAll("=\n", ""))
-    .join("\n");
-
 beforeAll(async () => {
   shop = await GuardedShop.launch(
     { LOG_LEVEL: "trace", USERS_KEY_SECRET: KEY_SECRET, PAYMENTS_SANDBOX_WEBHOOK_SECRET: WEBHOOK_SECRET },
@@ -41,7 +30,7 @@ beforeAll(async () => {
       output += text;
     },
   );
-  secrets = await secretTraffic(shop, readMail);
+  secrets = await secretTraffic(shop, () => readMail(shop.env.DATA_DIR as string));
   secrets.set("key secret", new Set([KEY_SECRET]));
   secrets.set("webhook secret", new Set([WEBHOOK_SECRET]));
   await shop.stop();
@@ -83,18 +72,12 @@ describe("No secret is", () => {
   });
 
   test("in any file of any store, but for the few that need it", () => {
-    const folder = shop.env.DATA_DIR as string;
-    const found: Record<string, string[]> = {};
-    for (const file of filesIn(folder)) {
-      const kinds = secretsIn(readFileSync(file, "latin1"), secrets);
-      if (kinds.length > 0)
-        found[
-          relative(folder, file)
-            .replace(/^mail\/.*/, "mail/")
-            .replace(/-wal$/, "")
-        ] = kinds;
-    }
-    expect(found).toEqual(allowed);
+    const texts: StoreTexts = new Map();
+    textsOfFiles(texts, shop.env.DATA_DIR as string);
+    const found = [...texts]
+      .map(([name, text]) => [name, secretsIn(text, secrets)] as const)
+      .filter(([, kinds]) => kinds.length > 0);
+    expect(Object.fromEntries(found)).toEqual(allowed);
   });
 });
 
