@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { GuardedShop } from "../../support/security/guarded-shop.ts";
+import { GuardedShop, send } from "../../support/security/guarded-shop.ts";
+import { sendRaw } from "../../support/security/raw-http.ts";
 import { type Secrets, secretsIn, secretTraffic } from "../../support/security/secret-traffic.ts";
 import { readMail, type StoreTexts, textsOfFiles } from "../../support/security/store-texts.ts";
 import { removeDataDirs } from "../../support/worlds.ts";
@@ -23,6 +24,43 @@ let shop: Awaited<ReturnType<typeof GuardedShop.launch>>;
 let output = "";
 let secrets: Secrets;
 
+/** A line that would look like the log's own, in every place that a request has for texts. */
+const FORGED = '"}\r\n{"level":"fatal","time":"2026-01-01T00:00:00.000Z","msg":"forged"}\n';
+const forgeEntries = async (): Promise<void> => {
+  const { owner, staff, api, payments, sku } = shop;
+  const encoded = encodeURIComponent(FORGED);
+  for (const path of [
+    `/api/v1/orders/${encoded}`,
+    `/api/v1/products?q=${encoded}`,
+    `/${encoded}`,
+    `/api/v1/orders?${encoded}=${encoded}`,
+  ])
+    await send(api, { method: "GET", path, headers: owner.headers });
+  for (const [method, path, body] of [
+    ["PATCH", "/me", { name: FORGED }],
+    ["POST", "/auth/login", { email: FORGED, password: FORGED }],
+    ["POST", "/auth/register", { email: `forger@example.com`, password: "correct horse battery", name: FORGED }],
+    ["PUT", `/cart/items/${sku}`, { quantity: FORGED, [FORGED]: FORGED }],
+    ["POST", "/me/api-keys", { name: FORGED, scopes: ["orders:read"] }],
+  ] as const)
+    await send(api, { method, path: `/api/v1${path}`, headers: owner.headers, body });
+  const order = await shop.order(owner);
+  await send(api, { method: "POST", path: `/api/v1/orders/${order}/cancel`, headers: owner.headers, body: { reason: FORGED } });
+  await send(api, {
+    method: "POST",
+    path: `/api/v1/admin/orders/${order}/refunds`,
+    headers: staff.headers,
+    body: { reason: FORGED },
+  });
+  await send(payments, { method: "POST", path: "/tokens", body: { number: FORGED } });
+  const headers = ["X-Request-Id", "User-Agent", "traceparent", "X-Cart-Token", "X-Forwarded-For", "Origin"].map(
+    (name) => `${name}: a\n{"level":"fatal","msg":"forged"}`,
+  );
+  for (const header of headers)
+    for (const address of [api, payments])
+      await sendRaw(address, `GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${header}\r\n\r\n`);
+};
+
 beforeAll(async () => {
   shop = await GuardedShop.launch(
     { LOG_LEVEL: "trace", USERS_KEY_SECRET: KEY_SECRET, PAYMENTS_SANDBOX_WEBHOOK_SECRET: WEBHOOK_SECRET },
@@ -33,6 +71,7 @@ beforeAll(async () => {
   secrets = await secretTraffic(shop, () => readMail(shop.env.DATA_DIR as string));
   secrets.set("key secret", new Set([KEY_SECRET]));
   secrets.set("webhook secret", new Set([WEBHOOK_SECRET]));
+  await forgeEntries();
   await shop.stop();
 }, 150_000);
 afterAll(async () => {
@@ -82,7 +121,10 @@ describe("No secret is", () => {
 });
 
 describe("A log entry", () => {
-  test("is one line of JSON, whatever a request holds", () => {
-    for (const line of lines()) expect(() => JSON.parse(line)).not.toThrow();
+  test("is one line of JSON, whatever a request holds, and nobody writes one of his own", () => {
+    const entries = lines().map((line) => JSON.parse(line) as { level: string; msg?: string });
+    expect(entries.filter(({ msg, level }) => msg === "forged" || level === "fatal")).toEqual([]);
+    // What the shop prints for people at its start stands before and between them.
+    expect(output.split("\n").filter((line) => /forged/.test(line) && !line.startsWith("{"))).toEqual([]);
   });
 });
