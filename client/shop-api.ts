@@ -127,20 +127,6 @@ export type FindingList = {
   items: Finding[];
 };
 
-export type FollowOrderEnd = {
-  orderId: string;
-  status: OrderStatus;
-  settled: true;
-};
-
-export type FollowOrderStatus = {
-  orderId: string;
-  seq: number;
-  status: OrderStatus;
-  at: string;
-  reason?: string;
-};
-
 export type ForgotPasswordRequest = {
   email: string;
 };
@@ -310,6 +296,13 @@ export type Order = {
   createdAt: string;
 };
 
+/** Nothing more is to come by itself */
+export type OrderEnd = {
+  orderId: string;
+  status: OrderStatus;
+  settled: true;
+};
+
 export type OrderLine = {
   sku: string;
   productId: string;
@@ -325,6 +318,15 @@ export type OrderPage = {
 };
 
 export type OrderStatus = "pending" | "reserved" | "paid" | "confirmed" | "shipped" | "delivered" | "cancelled" | "refunded";
+
+/** A step of an order's history; `seq` is its place in it, and the id of its event */
+export type OrderStep = {
+  orderId: string;
+  seq: number;
+  status: OrderStatus;
+  at: string;
+  reason?: string;
+};
 
 /** A part that could not be had is null, and named in `degraded` */
 export type Overview = {
@@ -1694,8 +1696,8 @@ export interface Operations {
       lastEventId?: number;
     };
     result:
-      | { id: string | undefined; event: "status"; data: FollowOrderStatus }
-      | { id: string | undefined; event: "end"; data: FollowOrderEnd };
+      | { id: string | undefined; event: "status"; data: OrderStep }
+      | { id: string | undefined; event: "end"; data: OrderEnd };
     code:
       | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"

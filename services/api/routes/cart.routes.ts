@@ -6,6 +6,7 @@ import { actionRoute } from "../route.ts";
 
 export const cartRoutes = [
   actionRoute({
+    name: "getCart",
     method: "GET",
     path: "/cart",
     access: "guest-or-customer",
@@ -17,6 +18,7 @@ export const cartRoutes = [
     withoutCart: emptyCart,
   }),
   actionRoute({
+    name: "clearCart",
     method: "DELETE",
     path: "/cart",
     access: "guest-or-customer",
@@ -28,6 +30,7 @@ export const cartRoutes = [
     withoutCart: () => null,
   }),
   actionRoute({
+    name: "setCartItem",
     method: "PUT",
     path: "/cart/items/{sku}",
     access: "guest-or-customer",
@@ -39,6 +42,7 @@ export const cartRoutes = [
     params: ({ cartId, path, body }) => ({ cartId, sku: path.sku, quantity: body.quantity }),
   }),
   actionRoute({
+    name: "removeCartItem",
     method: "DELETE",
     path: "/cart/items/{sku}",
     access: "guest-or-customer",
@@ -50,6 +54,7 @@ export const cartRoutes = [
     withoutCart: emptyCart,
   }),
   actionRoute({
+    name: "mergeCart",
     method: "POST",
     path: "/cart/merge",
     access: "customer",

@@ -7,6 +7,7 @@ import { actionRoute, answerRoute } from "../route.ts";
 
 export const catalogueRoutes = [
   actionRoute({
+    name: "searchProducts",
     method: "GET",
     path: "/products",
     access: "public",
@@ -20,6 +21,7 @@ export const catalogueRoutes = [
     params: ({ query }) => query,
   }),
   actionRoute({
+    name: "getProduct",
     method: "GET",
     path: "/products/{id}",
     access: "public",
@@ -31,6 +33,7 @@ export const catalogueRoutes = [
     params: ({ path, caller }) => ({ productId: path.id, includeUnpublished: isStaff(caller) }),
   }),
   answerRoute({
+    name: "getProductDetail",
     method: "GET",
     path: "/products/{id}/detail",
     access: "public",
@@ -42,6 +45,7 @@ export const catalogueRoutes = [
     answer: (desk, { path, caller }) => productDetail(desk, path.id, isStaff(caller)),
   }),
   actionRoute({
+    name: "listCategories",
     method: "GET",
     path: "/categories",
     access: "public",
@@ -53,6 +57,7 @@ export const catalogueRoutes = [
     params: () => ({}),
   }),
   actionRoute({
+    name: "createProduct",
     method: "POST",
     path: "/products",
     access: "staff",
@@ -65,6 +70,7 @@ export const catalogueRoutes = [
     location: ({ id }) => `/products/${id}`,
   }),
   actionRoute({
+    name: "updateProduct",
     method: "PATCH",
     path: "/products/{id}",
     access: "staff",
@@ -76,6 +82,7 @@ export const catalogueRoutes = [
     params: ({ path, body }) => ({ productId: path.id, change: body }),
   }),
   actionRoute({
+    name: "archiveProduct",
     method: "DELETE",
     path: "/products/{id}",
     access: "staff",
@@ -86,6 +93,7 @@ export const catalogueRoutes = [
     params: ({ path }) => ({ productId: path.id }),
   }),
   actionRoute({
+    name: "getStock",
     method: "GET",
     path: "/inventory/{sku}",
     access: "staff",
@@ -96,6 +104,7 @@ export const catalogueRoutes = [
     params: ({ path }) => ({ sku: path.sku }),
   }),
   actionRoute({
+    name: "setStock",
     method: "PUT",
     path: "/inventory/{sku}",
     access: "staff",
