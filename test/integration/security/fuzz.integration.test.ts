@@ -109,9 +109,14 @@ const requestOf = (document: Any, operation: DocumentedOperation, arbitraries: S
   const { path, method, hasBody } = operation;
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as string);
   const queries = parametersOf(document, operation, arbitraries).filter(({ in: where }) => where === "query");
-  const query = fc.record(Object.fromEntries(queries.map(({ name, schema }) => [name, arbitraries.value(schema).map(textOf)])), {
-    requiredKeys: queries.filter(({ required }) => required).map(({ name }) => name),
-  });
+  const queryOf = (of: (schema: unknown) => fc.Arbitrary<unknown>) =>
+    fc.record(Object.fromEntries(queries.map(({ name, schema }) => [name, of(schema).map(textOf)])), {
+      requiredKeys: queries.filter(({ required }) => required).map(({ name }) => name),
+    });
+  const query = fc.oneof(
+    queryOf((schema) => arbitraries.good(schema)),
+    queryOf((schema) => arbitraries.value(schema)),
+  );
   const junk = fc.dictionary(fc.constantFrom(...nastyStrings.filter((text) => text.isWellFormed())), fc.constantFrom("1", "[]"), {
     maxKeys: 1,
   });

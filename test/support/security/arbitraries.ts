@@ -124,7 +124,11 @@ export class SchemaArbitraries {
     const made =
       formats[format] ??
       (pattern === undefined
-        ? fc.oneof(fc.string({ minLength, maxLength }), fc.string({ unit: "grapheme", minLength, maxLength }))
+        ? fc.oneof(
+            fc.string({ minLength, maxLength }),
+            fc.string({ unit: "grapheme", minLength, maxLength }),
+            fc.constantFrom(...nastyStrings.filter(({ length }) => length >= minLength && length <= maxLength)),
+          )
         : fc.stringMatching(new RegExp(pattern), { maxLength: Math.min(maxLength, 60) }));
     return example === undefined
       ? made
