@@ -63,7 +63,7 @@ export const send = async (address: string, { method, path, headers = {}, body, 
     return { status: response.status, headers: response.headers, text: "", body: undefined };
   }
   const text = await response.text();
-  return { status: response.status, headers: response.headers, text, body: type.includes("json") ? JSON.parse(text) : text };
+  return { status: response.status, headers: response.headers, text, body: /[/+]json/.test(type) ? JSON.parse(text) : text };
 };
 
 interface Addresses {

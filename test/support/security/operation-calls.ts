@@ -115,6 +115,10 @@ export const operationCalls = async (shop: GuardedShop & { broker: ServiceBroker
     const request = { method: "PUT", path: `/api/v1/cart/items/${sku}`, body: { quantity: 1 } };
     return (await send(shop.api, request)).headers.get("x-cart-token") as string;
   };
+  const newImport = async () => at((await post("/products/imports", { format: "ndjson" })).id);
+  const newCategory = async () => ({ path: { slug: (await post("/categories", { name: `Lamps ${newId()}` })).slug as string } });
+  const category = await newCategory();
+  const { slug } = await get(`/products/${productId}`);
   const somebody = await shop.signUp("somebody");
   const somebodyNew = async () => at((await shop.signUp("somebody")).id);
   const reason = { reason: "a test" };
@@ -152,15 +156,41 @@ export const operationCalls = async (shop: GuardedShop & { broker: ServiceBroker
     "GET /api/v1/products/{id}": fixed(at(productId)),
     "GET /api/v1/products/{id}/detail": fixed(at(productId)),
     "GET /api/v1/categories": plain,
+    "GET /api/v1/products/suggest": fixed({ query: "?q=la" }),
+    "GET /api/v1/products/by-slug/{slug}": fixed({ path: { slug } }),
+    "GET /api/v1/brands": plain,
     "POST /api/v1/products": spent(async () => ({ body: shop.productBody() })),
     "PATCH /api/v1/products/{id}": fixed({ ...at(productId), body: { description: "A better lamp." } }),
     "DELETE /api/v1/products/{id}": spent(async () => at((await shop.newProduct()).id)),
+    "GET /api/v1/products/{id}/history": fixed(at(productId)),
+    "GET /api/v1/admin/products": plain,
+    "GET /api/v1/products/export": fixed({ query: "?format=ndjson" }),
+    "POST /api/v1/products/imports": fixed({ body: { format: "ndjson" } }),
+    "GET /api/v1/products/imports": plain,
+    "GET /api/v1/products/imports/{id}": spent(newImport),
+    "PATCH /api/v1/products/imports/{id}/content": spent(async () => withBody({}, await newImport())),
+    "GET /api/v1/products/imports/{id}/errors": spent(newImport),
+    "POST /api/v1/products/imports/{id}/cancel": spent(newImport),
+    "POST /api/v1/categories": spent(async () => ({ body: { name: `Lamps ${newId()}` } })),
+    "PATCH /api/v1/categories/{slug}": fixed({ ...category, body: { name: "Ship's lamps" } }),
+    "DELETE /api/v1/categories/{slug}": spent(newCategory),
+    "GET /api/v1/admin/search-index": plain,
+    "POST /api/v1/admin/search-index/check": plain,
+    "POST /api/v1/admin/search-index/rebuild": plain,
     "GET /api/v1/inventory/{sku}": fixed({ path: { sku } }),
     "PUT /api/v1/inventory/{sku}": fixed({ path: { sku }, body: { onHand: 100_000 } }),
     "GET /api/v1/cart": plain,
     "DELETE /api/v1/cart": plain,
+    "POST /api/v1/cart/items": fixed({ body: { sku, quantity: 1 } }),
     "PUT /api/v1/cart/items/{sku}": fixed({ path: { sku }, body: { quantity: 1 } }),
     "DELETE /api/v1/cart/items/{sku}": fixed({ path: { sku } }),
+    "POST /api/v1/cart/items/{sku}/save": fixed({ path: { sku } }),
+    "POST /api/v1/cart/saved/{sku}/restore": fixed({ path: { sku } }),
+    "DELETE /api/v1/cart/saved/{sku}": fixed({ path: { sku } }),
+    "POST /api/v1/cart/quote": fixed(async ({ person }) => {
+      if (person !== undefined) await shop.fillCart(person.headers);
+      return { body: { country: "DE" } };
+    }),
     "POST /api/v1/cart/merge": spent(async () => ({ body: { cartToken: await newGuest() } })),
     "POST /api/v1/orders": fixed(async ({ person }) => {
       if (person !== undefined) await shop.fillCart(person.headers);
