@@ -31,8 +31,8 @@ const titles: Record<string, string> = Object.assign(
 /** Of a service that is newer than this gateway. */
 const inWords = (code: string): string => code.charAt(0) + code.slice(1).toLowerCase().replaceAll("_", " ");
 
-/** Long enough for a node that was killed to be known as such, and for a circuit to close again. */
-const RETRY_AFTER_SECONDS = "3";
+/** The least that the header can say: a process that was killed is back, or known to be away, in a second or two. */
+const RETRY_AFTER_SECONDS = "1";
 
 interface Meaning {
   code: EdgeCode;

@@ -65,10 +65,13 @@ describe("Operators of queries are values of the wrong type", () => {
   test("in the place of every parameter of every query", async () => {
     let tried = 0;
     for (const [path, methods] of Object.entries(
-      document.paths as Record<string, Record<string, { parameters?: { in: string; name: string }[] }>>,
+      document.paths as Record<
+        string,
+        Record<string, { parameters?: { in: string; name: string; schema?: { type?: string } }[] }>
+      >,
     ))
       for (const [method, { parameters = [] }] of Object.entries(methods))
-        for (const { name } of parameters.filter((one) => one.in === "query")) {
+        for (const { name, schema } of parameters.filter((one) => one.in === "query")) {
           const filled = path.replace(/\{\w+\}/g, "nothing");
           for (const query of [
             `${name}[$ne]=1`,
@@ -81,7 +84,8 @@ describe("Operators of queries are values of the wrong type", () => {
             expect([path, query, status]).toEqual([path, query, 422]);
           }
           const doubled = await asAdmin({ method: method.toUpperCase(), path: `${filled}?${name}=1&${name}=2` });
-          expect([path, name, doubled.status]).toEqual([path, name, 422]);
+          // A list is a name that is repeated.
+          if (schema?.type !== "array") expect([path, name, doubled.status]).toEqual([path, name, 422]);
           tried += 1;
         }
     expect(tried).toBeGreaterThan(15);
