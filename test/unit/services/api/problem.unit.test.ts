@@ -41,7 +41,7 @@ describe("what is not available", () => {
   ])("%s: 503 with a time to come back, and no names", (_, error) => {
     const { problem, headers, isFault } = problemOf(error, "r-1");
     expect(problem).toMatchObject({ status: 503, code: "SERVICE_UNAVAILABLE" });
-    expect(headers["Retry-After"]).toBe("3");
+    expect(headers["Retry-After"]).toBe("1");
     expect(JSON.stringify(problem)).not.toMatch(/orders|node-7|10\.0/);
     expect(isFault).toBe(true);
   });
