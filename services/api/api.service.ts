@@ -10,19 +10,13 @@ import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import type { CallingOptions, Context, ServiceSchema } from "moleculer";
 import ApiGateway from "moleculer-web";
 import { AnswerCache, type ProductChanged } from "./answer-cache.ts";
+import { answerOptions, refuse } from "./api.answers.ts";
 import { apiConfig } from "./api.config.ts";
 import { BodyTooLarge, ExpectationFailed, MethodNotAllowed, NotFound, UriTooLong } from "./api.errors.ts";
 import { EventStreams } from "./api.event-streams.ts";
-import {
-  answerOptions,
-  begin,
-  type Edge,
-  type GatewayRequest,
-  type GatewayResponse,
-  refuse,
-  serveAtHand,
-} from "./api.exchange.ts";
+import { begin, type Edge, type GatewayRequest, type GatewayResponse } from "./api.exchange.ts";
 import { readinessChecks } from "./api.readiness.ts";
+import { serveAtHand } from "./api.serve.ts";
 import { aliasOf, webRoutes } from "./api.web-routes.ts";
 import { ApiKeys } from "./api-keys.ts";
 import { Authenticator } from "./authentication.ts";

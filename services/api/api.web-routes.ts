@@ -1,5 +1,5 @@
 import type { GatewayRequest, GatewayResponse } from "./api.exchange.ts";
-import { serve } from "./api.exchange.ts";
+import { serve } from "./api.serve.ts";
 import { bodyLimitBytes } from "./limit-class.ts";
 import type { Route } from "./route.ts";
 
