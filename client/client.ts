@@ -1,5 +1,5 @@
 import { ShopProblem, ShopUnreachable } from "./problem.ts";
-import { readServerEvents, type ServerEvent } from "./server-events.ts";
+import { readServerEvents, type ServerEvent, Silence } from "./server-events.ts";
 import { type Operation, type OperationArgs, ShopApi } from "./shop-api.ts";
 
 /** What a sign-in gives. */
@@ -19,6 +19,8 @@ export interface MolecartOptions {
   attemptMs?: number;
   /** Milliseconds for a request with all its attempts; asked for at the beginning of each request where it is a function. */
   withinMs?: number | (() => number);
+  /** Of a program, in the place of a sign-in: good for the operations of its scopes. Not for web pages, which cannot keep it. */
+  apiKey?: string;
   /** Of an earlier session. */
   tokens?: Tokens;
   /** Of an earlier guest. */
@@ -56,6 +58,9 @@ const ATTEMPT_MS = 10_000;
 const WITHIN_MS = 30_000;
 const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 2_000;
+/** The shop gives a sign of life every 15 s. */
+const STREAM_SILENCE_MS = 50_000;
+const MAX_STREAM_DELAY_MS = 20_000;
 /** An access token that is about to expire would do so on its way. */
 const EXPIRY_MARGIN_MS = 5_000;
 /** What the shop says where a repeat can help; anything else is an answer. */
@@ -75,6 +80,8 @@ export class MolecartClient extends ShopApi {
 
   constructor(options: MolecartOptions) {
     super();
+    if (options.apiKey !== undefined && options.tokens !== undefined)
+      throw new TypeError("A client has either an API key or tokens");
     this.#options = options;
     this.#cartToken = options.cartToken;
     if (options.tokens !== undefined) this.#setTokens(options.tokens);
@@ -101,8 +108,7 @@ export class MolecartClient extends ShopApi {
   protected override async send(operation: Operation, args: OperationArgs = {}, options: RequestOptions = {}): Promise<unknown> {
     const request = this.#requestOf(operation, args, options);
     const mayRepeat = operation.idempotent || options.repeat === true || request.headers["idempotency-key"] !== undefined;
-    const { withinMs = WITHIN_MS } = this.#options;
-    const deadline = performance.now() + (options.withinMs ?? (typeof withinMs === "function" ? withinMs() : withinMs));
+    const deadline = this.#giveUpAt(options);
     let renewed = false;
     for (let attempt = 1; ; attempt++) {
       try {
@@ -129,31 +135,52 @@ export class MolecartClient extends ShopApi {
     options: RequestOptions = {},
   ): AsyncGenerator<ServerEvent> {
     let lastId: string | undefined;
-    let delay = FIRST_DELAY_MS;
-    for (let failures = 0; ; ) {
+    let pauseMs = FIRST_DELAY_MS;
+    let failures = 0;
+    let giveUpAt = this.#giveUpAt(options);
+    for (;;) {
       const request = this.#requestOf(operation, args, options);
       request.headers.accept = "text/event-stream";
       if (lastId !== undefined) request.headers["last-event-id"] = lastId;
+      const silence = new Silence(STREAM_SILENCE_MS);
+      const signal = options.signal === undefined ? silence.signal : AbortSignal.any([silence.signal, options.signal]);
+      const startedAt = performance.now();
+      let heard = false;
+      let lost: unknown = new ShopUnreachable(operation.id, { cause: new Error("the stream ended early") });
       try {
         if (this.#isExpiring()) await this.#renew();
-        const opened = await this.#attempt(operation, request, undefined, options.signal);
+        const opened = await this.#attempt(operation, request, giveUpAt, signal);
         // A stream that is over says so with this status.
         if (opened.status === 204 || opened.body === null) return;
-        for await (const event of readServerEvents(opened.body, (ms) => (delay = ms))) {
-          failures = 0;
+        for await (const event of readServerEvents(silence.watch(opened.body), (ms) => (pauseMs = ms))) {
+          heard = true;
           lastId = event.id ?? lastId;
           yield event;
           if (event.event === "end") return;
         }
       } catch (error) {
-        const expired = this.#canRenewAfter(error) && failures === 0;
-        if (expired) await this.#renew();
-        else if (options.signal?.aborted || !(isPassing(error) || isBroken(error))) throw error;
-        failures += 1;
+        if (options.signal?.aborted) throw options.signal.reason;
+        if (this.#canRenewAfter(error) && failures === 0) await this.#renew();
+        else if (!isPassing(error)) throw error;
+        lost = error;
+      } finally {
+        silence.end();
       }
+      const hasWorked = heard || performance.now() - startedAt > STREAM_SILENCE_MS;
+      failures = hasWorked ? 0 : failures + 1;
+      if (hasWorked) giveUpAt = this.#giveUpAt(options);
+      const backoff = Math.min(pauseMs * 2 ** Math.max(failures - 1, 0), MAX_STREAM_DELAY_MS);
+      const delay = Math.max(retryAfterMs(lost), backoff);
+      if (performance.now() + delay > giveUpAt) throw lost;
       this.retries += 1;
-      await sleep(Math.min(delay * 2 ** Math.max(failures - 1, 0), 10 * MAX_DELAY_MS), options.signal);
+      await sleep(delay, options.signal);
     }
+  }
+
+  /** Milliseconds of `performance.now()`. */
+  #giveUpAt(options: RequestOptions): number {
+    const { withinMs = WITHIN_MS } = this.#options;
+    return performance.now() + (options.withinMs ?? (typeof withinMs === "function" ? withinMs() : withinMs));
   }
 
   #requestOf(operation: Operation, args: OperationArgs, options: RequestOptions): PreparedRequest {
@@ -179,15 +206,15 @@ export class MolecartClient extends ShopApi {
     return (typeof given === "function" ? given() : given).replace(/\/$/, "");
   }
 
-  /** Resolves with an answer that is no problem. Without a deadline, only the headers are waited for. */
+  /** Resolves with an answer that is no problem; of a stream, as soon as it has begun. */
   async #attempt(
     operation: Operation,
     { method, server, headers, path, body }: PreparedRequest,
-    deadline: number | undefined,
+    deadline: number,
     signal: AbortSignal | undefined,
   ): Promise<Response> {
     const url = this.#baseOf(server) + path;
-    const left = deadline === undefined ? Number.POSITIVE_INFINITY : Math.max(deadline - performance.now(), 1);
+    const left = Math.max(deadline - performance.now(), 1);
     // A file takes its time: the request's own deadline is all that it has.
     const attemptMs = operation.file === undefined ? Math.min(this.#options.attemptMs ?? ATTEMPT_MS, left) : left;
     const late = new AbortController();
@@ -217,6 +244,7 @@ export class MolecartClient extends ShopApi {
   /** Each listener gets only what it has given out. */
   #credentials({ server, id }: Operation): Record<string, string> {
     if (server === "payments") return {};
+    if (this.#options.apiKey !== undefined) return { "x-api-key": this.#options.apiKey };
     if (this.#tokens !== undefined && id !== "refreshTokens") return { authorization: `Bearer ${this.#tokens.accessToken}` };
     return this.#cartToken === undefined ? {} : { "x-cart-token": this.#cartToken };
   }
@@ -284,15 +312,12 @@ const isTokens = (value: unknown): value is Tokens =>
 const isPassing = (error: unknown): boolean =>
   error instanceof ShopUnreachable || (error instanceof ShopProblem && PASSING.includes(error.status));
 
-/** A stream that has begun and broken off. */
-const isBroken = (error: unknown): boolean =>
-  error instanceof TypeError || (error instanceof Error && error.name === "AbortError");
+const retryAfterMs = (error: unknown): number => (error instanceof ShopProblem ? (error.retryAfterMs ?? 0) : 0);
 
 /** Half of it is random, so that clients that were refused together do not come back together. */
 const delayOf = (error: unknown, attempt: number): number => {
   const backoff = Math.min(FIRST_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS);
-  const asked = error instanceof ShopProblem ? (error.retryAfterMs ?? 0) : 0;
-  return Math.max(asked, backoff / 2 + (Math.random() * backoff) / 2);
+  return Math.max(retryAfterMs(error), backoff / 2 + (Math.random() * backoff) / 2);
 };
 
 const sleep = (ms: number, signal: AbortSignal | undefined): Promise<void> =>

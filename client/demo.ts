@@ -1,8 +1,9 @@
-/** `npm run demo`: plays customers against a running shop and shows each order's saga. Exit status 1 if an order does not end
+/** `npm run demo`: plays customers against a running shop and shows each order's saga as it happens. Exit status 1 if an order does not end
  *  as its card says. */
 import { parseArgs } from "node:util";
-import { buy, openShop, readMail, signUp } from "./demo/customer.ts";
+import { openShop, place, readMail, signUp, watch } from "./demo/customer.ts";
 import { endedRight, isFinal, type Scenario, scenarioOf } from "./demo/scenarios.ts";
+import type { MolecartClient } from "./index.ts";
 import type { Money, Order } from "./shop-api.ts";
 
 const { values } = parseArgs({
@@ -46,18 +47,20 @@ const lastReason = (order: Order): string | undefined => order.history.at(-1)?.r
 const isRight = ({ scenario, order }: Outcome): boolean =>
   order !== undefined && endedRight(scenario, order.status, lastReason(order));
 
-const show = ({ scenario, order, error }: Outcome): void => {
-  if (order === undefined) {
-    console.log(`✗ ${scenario.name}: ${messageOf(error)}\n`);
-    return;
-  }
-  const start = Date.parse(order.createdAt);
-  const steps = order.history.map(({ status, at, reason }) => {
-    const after = `+${Date.parse(at) - start} ms`;
-    return `    ${after.padStart(10)}  ${status}${reason === undefined ? "" : ` (${reason})`}`;
+/** Places an order and tells of each of its steps as it happens. */
+const buy = async (shop: MolecartClient, scenario: Scenario): Promise<Order> => {
+  const order = await place(shop, scenario);
+  return watch(shop, order, deadline, ({ status, at, reason }) => {
+    const after = `+${Date.parse(at) - Date.parse(order.createdAt)} ms`;
+    console.log(`  ${order.number}  ${after.padStart(10)}  ${status}${reason === undefined ? "" : ` (${reason})`}`);
   });
-  const mark = isRight({ scenario, order }) ? "✓" : "✗";
-  console.log(`${mark} ${order.number}  ${format(order.totals.total)}  ${scenario.name}\n${steps.join("\n")}\n`);
+};
+
+const show = (outcome: Outcome): void => {
+  const { scenario, order, error } = outcome;
+  const mark = isRight(outcome) ? "✓" : "✗";
+  const told = order === undefined ? messageOf(error) : `${format(order.totals.total)}  ${order.status}`;
+  console.log(`${mark} ${order?.number ?? "no order"}  ${told}  (${scenario.name})`);
 };
 
 const play = async (index: number): Promise<{ outcomes: Outcome[]; messages: number; retries: number }> => {
@@ -68,7 +71,7 @@ const play = async (index: number): Promise<{ outcomes: Outcome[]; messages: num
     await signUp(shop, `Demo ${index + 1}`);
     for (let n = 0; n < ordersEach; n++) {
       const scenario = scenarioOf(index * ordersEach + n);
-      const outcome: Outcome = await buy(shop, scenario, deadline).then(
+      const outcome: Outcome = await buy(shop, scenario).then(
         (order) => ({ scenario, order }),
         (error) => ({ scenario, error }),
       );
@@ -83,7 +86,7 @@ const play = async (index: number): Promise<{ outcomes: Outcome[]; messages: num
   return { outcomes, messages, retries: shop.retries };
 };
 
-console.log(`${customers} customers place ${ordersEach} orders each at ${values.api}\n`);
+console.log(`${customers} customers place ${ordersEach} orders each at ${values.api}`);
 const played = await Promise.all(Array.from({ length: customers }, (_, index) => play(index)));
 
 const outcomes = played.flatMap((p) => p.outcomes);
@@ -99,5 +102,6 @@ const summary = {
   "messages in the inboxes": total((p) => p.messages),
   "requests repeated": total((p) => p.retries),
 };
+console.log();
 for (const [name, value] of Object.entries(summary)) console.log(`${name.padEnd(26)} ${String(value).padStart(5)}`);
 process.exitCode = wrong > 0 ? 1 : 0;

@@ -1,3 +1,5 @@
+import { ShopUnreachable } from "./problem.ts";
+
 /** One event of a stream. */
 export interface ServerEvent {
   /** Of the stream's last event with an id: what Last-Event-ID says to go on from. */
@@ -6,7 +8,8 @@ export interface ServerEvent {
   data: unknown;
 }
 
-/** The events of a response, as the HTML standard reads them. Also says how long the server asks to wait before a reconnect. */
+/** The events of a response, as the HTML standard reads them. Also says how long the server asks to wait before a reconnect.
+ *  Throws ShopUnreachable when the connection is lost. */
 export async function* readServerEvents(
   body: ReadableStream<Uint8Array>,
   onRetry: (ms: number) => void = () => {},
@@ -33,9 +36,50 @@ export async function* readServerEvents(
 
 async function* lines(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   let rest = "";
-  for await (const text of body.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>)) {
-    const parts = (rest + text).split(/\r\n|\n|\r(?!$)/);
-    rest = parts.pop() as string;
-    yield* parts;
+  try {
+    for await (const text of body.pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>)) {
+      const parts = (rest + text).split(/\r\n|\n|\r(?!$)/);
+      rest = parts.pop() as string;
+      yield* parts;
+    }
+  } catch (error) {
+    // What a reader throws does not come here.
+    throw new ShopUnreachable("The stream was lost", { cause: error });
+  }
+}
+
+/** Ends a stream that gives no sign of life: its connection may be dead without anybody having said so. */
+export class Silence {
+  readonly #abort = new AbortController();
+  readonly #ms: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** The same bytes; comments count as signs of life, too. */
+  watch(body: ReadableStream<Uint8Array>): ReadableStream<Uint8Array> {
+    const hear = (): void => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.#abort.abort(new DOMException("The stream is silent", "TimeoutError")), this.#ms);
+    };
+    hear();
+    return body.pipeThrough(
+      new TransformStream<Uint8Array, Uint8Array>({
+        transform(chunk, controller) {
+          hear();
+          controller.enqueue(chunk);
+        },
+      }),
+    );
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
   }
 }

@@ -2,6 +2,11 @@
 import type { RequestOptions } from "./client.ts";
 import type { ServerEvent } from "./server-events.ts";
 
+export type AddCartItemRequest = {
+  sku: string;
+  quantity: number;
+};
+
 /** `country` is an ISO 3166-1 alpha-2 code */
 export type Address = {
   name: string;
@@ -48,6 +53,7 @@ export type Card = {
 /** Priced anew with each answer */
 export type Cart = {
   lines: CartLine[];
+  saved: CartLine[];
   totals: Totals;
 };
 
@@ -60,6 +66,10 @@ export type CartLine = {
   unitPrice: Money;
   total: Money;
   available: boolean | null;
+  unavailable?: "UNKNOWN" | "NOT_FOR_SALE" | "SOLD_OUT" | "TOO_FEW";
+  availableQuantity?: number;
+  priceWhenAdded?: Money;
+  priceChanged?: "raised" | "lowered";
 };
 
 /** A tree of any depth */
@@ -146,20 +156,6 @@ export type Finding = {
 
 export type FindingList = {
   items: Finding[];
-};
-
-export type FollowOrderEnd = {
-  orderId: string;
-  status: OrderStatus;
-  settled: true;
-};
-
-export type FollowOrderStatus = {
-  orderId: string;
-  seq: number;
-  status: OrderStatus;
-  at: string;
-  reason?: string;
 };
 
 export type ForgotPasswordRequest = {
@@ -376,6 +372,7 @@ export type NewProduct = {
   variants: Variant[];
   images?: string[];
   status?: ProductStatus;
+  taxClass?: string;
 };
 
 export type NewToken = {
@@ -414,6 +411,13 @@ export type Order = {
   createdAt: string;
 };
 
+/** Nothing more is to come by itself */
+export type OrderEnd = {
+  orderId: string;
+  status: OrderStatus;
+  settled: true;
+};
+
 export type OrderLine = {
   sku: string;
   productId: string;
@@ -421,6 +425,8 @@ export type OrderLine = {
   quantity: number;
   unitPrice: Money;
   total: Money;
+  tax?: Money;
+  taxRate?: number;
 };
 
 export type OrderPage = {
@@ -429,6 +435,15 @@ export type OrderPage = {
 };
 
 export type OrderStatus = "pending" | "reserved" | "paid" | "confirmed" | "shipped" | "delivered" | "cancelled" | "refunded";
+
+/** A step of an order's history; `seq` is its place in it, and the id of its event */
+export type OrderStep = {
+  orderId: string;
+  seq: number;
+  status: OrderStatus;
+  at: string;
+  reason?: string;
+};
 
 export type OrdersHistoryEntry = {
   status: OrderStatus;
@@ -465,6 +480,7 @@ export type PlaceOrderRequest = {
   paymentToken: string;
   shippingAddress: Address;
   expectedTotal?: Money;
+  quoteId?: string;
 };
 
 /** Confirmations and receipts are owed by law and cannot be switched off */
@@ -506,6 +522,7 @@ export type Product = {
   variants: Variant[];
   images: string[];
   status: ProductStatus;
+  taxClass?: string;
   version: number;
   createdAt: string;
   updatedAt: string;
@@ -520,6 +537,7 @@ export type ProductChange = {
   variants?: Variant[];
   images?: string[];
   status?: ProductStatus;
+  taxClass?: string;
 };
 
 /** A part that could not be had is null, and named in `degraded` */
@@ -546,6 +564,18 @@ export type ProductPrice = {
 };
 
 export type ProductStatus = "draft" | "published" | "archived";
+
+export type Quote = {
+  id: string;
+  country: string;
+  lines: OrderLine[];
+  totals: Totals;
+  expiresAt: string;
+};
+
+export type QuoteCartRequest = {
+  country: string;
+};
 
 export type Ready = {
   status: "ok" | "degraded" | "unavailable";
@@ -837,6 +867,13 @@ export type SuggestionsProduct = {
   name: string;
 };
 
+export type TaxShare = {
+  class: string;
+  rate: number;
+  base: Money;
+  amount: Money;
+};
+
 export type Token = {
   token: string;
   card: Card;
@@ -857,6 +894,8 @@ export type Totals = {
   shipping: Money;
   tax: Money;
   total: Money;
+  taxes?: TaxShare[];
+  taxIncluded?: boolean;
 };
 
 export type UpdateProfileRequest = {
@@ -2107,6 +2146,38 @@ export interface Operations {
       | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
+  addCartItem: {
+    args: {
+      body: AddCartItemRequest;
+      /** Made where it is absent: give one to make a request again that an earlier process has begun. */
+      idempotencyKey?: string;
+    };
+    result: Cart;
+    code:
+      | "BODY_TOO_LARGE"
+      | "CART_FULL"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "IDEMPOTENCY_KEY_REUSED"
+      | "INTERNAL"
+      | "INVALID_CART_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_SELLABLE"
+      | "QUANTITY_LIMIT"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "SKU_NOT_FOUND"
+      | "SOLD_OUT"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
   setCartItem: {
     args: {
       sku: string;
@@ -2161,6 +2232,109 @@ export interface Operations {
       | "URI_TOO_LONG"
       | "VALIDATION_FAILED";
   };
+  saveCartItem: {
+    args: {
+      sku: string;
+    };
+    result: Cart;
+    code:
+      | "BODY_TOO_LARGE"
+      | "CART_FULL"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CART_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  restoreSavedItem: {
+    args: {
+      sku: string;
+    };
+    result: Cart;
+    code:
+      | "BODY_TOO_LARGE"
+      | "CART_FULL"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CART_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  removeSavedItem: {
+    args: {
+      sku: string;
+    };
+    result: Cart;
+    code:
+      | "BODY_TOO_LARGE"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_CART_TOKEN"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "MALFORMED_URL"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
+  quoteCart: {
+    args: {
+      body: QuoteCartRequest;
+    };
+    result: Quote;
+    code:
+      | "BODY_TOO_LARGE"
+      | "CART_ALREADY_ORDERED"
+      | "CART_EMPTY"
+      | "DEADLINE_EXCEEDED"
+      | "EXPECTATION_FAILED"
+      | "FORBIDDEN"
+      | "HEADERS_TOO_LARGE"
+      | "INTERNAL"
+      | "INVALID_REQUEST_TIMEOUT"
+      | "MALFORMED_JSON"
+      | "MALFORMED_REQUEST"
+      | "NOT_SELLABLE"
+      | "RATE_LIMITED"
+      | "REQUEST_TIMEOUT"
+      | "SERVICE_UNAVAILABLE"
+      | "UNAUTHENTICATED"
+      | "UNSUPPORTED_MEDIA_TYPE"
+      | "URI_TOO_LONG"
+      | "VALIDATION_FAILED";
+  };
   mergeCart: {
     args: {
       body: MergeCartRequest;
@@ -2194,7 +2368,9 @@ export interface Operations {
     result: PlaceOrderAnswer;
     code:
       | "BODY_TOO_LARGE"
+      | "CART_ALREADY_ORDERED"
       | "CART_EMPTY"
+      | "CART_ORDERED_MEANWHILE"
       | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
       | "FORBIDDEN"
@@ -2206,6 +2382,11 @@ export interface Operations {
       | "MALFORMED_JSON"
       | "MALFORMED_REQUEST"
       | "NOT_SELLABLE"
+      | "QUOTE_CHANGED"
+      | "QUOTE_COUNTRY_DIFFERS"
+      | "QUOTE_EXPIRED"
+      | "QUOTE_NOT_FOUND"
+      | "QUOTE_USED"
       | "RATE_LIMITED"
       | "REQUEST_TIMEOUT"
       | "SERVICE_UNAVAILABLE"
@@ -2269,8 +2450,8 @@ export interface Operations {
       lastEventId?: number;
     };
     result:
-      | { id: string | undefined; event: "status"; data: FollowOrderStatus }
-      | { id: string | undefined; event: "end"; data: FollowOrderEnd };
+      | { id: string | undefined; event: "status"; data: OrderStep }
+      | { id: string | undefined; event: "end"; data: OrderEnd };
     code:
       | "DEADLINE_EXCEEDED"
       | "EXPECTATION_FAILED"
@@ -3779,6 +3960,16 @@ export const operations = {
     idempotent: true,
     streams: false,
   },
+  addCartItem: {
+    id: "addCartItem",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/cart/items",
+    query: [],
+    idempotencyKey: true,
+    idempotent: true,
+    streams: false,
+  },
   setCartItem: {
     id: "setCartItem",
     server: "shop",
@@ -3797,6 +3988,46 @@ export const operations = {
     query: [],
     idempotencyKey: false,
     idempotent: true,
+    streams: false,
+  },
+  saveCartItem: {
+    id: "saveCartItem",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/cart/items/{sku}/save",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  restoreSavedItem: {
+    id: "restoreSavedItem",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/cart/saved/{sku}/restore",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  removeSavedItem: {
+    id: "removeSavedItem",
+    server: "shop",
+    method: "DELETE",
+    path: "/api/v1/cart/saved/{sku}",
+    query: [],
+    idempotencyKey: false,
+    idempotent: true,
+    streams: false,
+  },
+  quoteCart: {
+    id: "quoteCart",
+    server: "shop",
+    method: "POST",
+    path: "/api/v1/cart/quote",
+    query: [],
+    idempotencyKey: false,
+    idempotent: false,
     streams: false,
   },
   mergeCart: {
@@ -4679,10 +4910,16 @@ export abstract class ShopApi {
     return this.send(operations.getCart, args, options) as never;
   }
 
-  /** Empties the cart.
+  /** Empties the cart; what is saved for later stays.
    * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   clearCart(args?: Operations["clearCart"]["args"], options?: RequestOptions): Promise<Operations["clearCart"]["result"]> {
     return this.send(operations.clearCart, args, options) as never;
+  }
+
+  /** Adds to the cart; with an Idempotency-Key once. A guest's first write answers the cart's token.
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_SELLABLE, QUANTITY_LIMIT, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, SKU_NOT_FOUND, SOLD_OUT, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  addCartItem(args: Operations["addCartItem"]["args"], options?: RequestOptions): Promise<Operations["addCartItem"]["result"]> {
+    return this.send(operations.addCartItem, args, options) as never;
   }
 
   /** Puts a quantity of a SKU into the cart; a guest's first write answers the cart's token.
@@ -4700,6 +4937,39 @@ export abstract class ShopApi {
     return this.send(operations.removeCartItem, args, options) as never;
   }
 
+  /** Takes a SKU out of the cart and keeps it for later.
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  saveCartItem(
+    args: Operations["saveCartItem"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["saveCartItem"]["result"]> {
+    return this.send(operations.saveCartItem, args, options) as never;
+  }
+
+  /** Puts what was kept for later back into the cart.
+   * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  restoreSavedItem(
+    args: Operations["restoreSavedItem"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["restoreSavedItem"]["result"]> {
+    return this.send(operations.restoreSavedItem, args, options) as never;
+  }
+
+  /** Forgets what was kept for later.
+   * Problems: BODY_TOO_LARGE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_CART_TOKEN, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, MALFORMED_URL, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  removeSavedItem(
+    args: Operations["removeSavedItem"]["args"],
+    options?: RequestOptions,
+  ): Promise<Operations["removeSavedItem"]["result"]> {
+    return this.send(operations.removeSavedItem, args, options) as never;
+  }
+
+  /** What the caller's cart costs in a country; an order that names the quote has its prices until it expires.
+   * Problems: BODY_TOO_LARGE, CART_ALREADY_ORDERED, CART_EMPTY, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_SELLABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+  quoteCart(args: Operations["quoteCart"]["args"], options?: RequestOptions): Promise<Operations["quoteCart"]["result"]> {
+    return this.send(operations.quoteCart, args, options) as never;
+  }
+
   /** Moves a guest's cart into the caller's.
    * Problems: BODY_TOO_LARGE, CART_FULL, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   mergeCart(args: Operations["mergeCart"]["args"], options?: RequestOptions): Promise<Operations["mergeCart"]["result"]> {
@@ -4707,7 +4977,7 @@ export abstract class ShopApi {
   }
 
   /** Places the caller's cart as an order. The same Idempotency-Key and body answer the same order.
-   * Problems: BODY_TOO_LARGE, CART_EMPTY, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_SELLABLE, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOTAL_CHANGED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
+   * Problems: BODY_TOO_LARGE, CART_ALREADY_ORDERED, CART_EMPTY, CART_ORDERED_MEANWHILE, DEADLINE_EXCEEDED, EXPECTATION_FAILED, FORBIDDEN, HEADERS_TOO_LARGE, IDEMPOTENCY_KEY_REQUIRED, IDEMPOTENCY_KEY_REUSED, INTERNAL, INVALID_REQUEST_TIMEOUT, MALFORMED_JSON, MALFORMED_REQUEST, NOT_SELLABLE, QUOTE_CHANGED, QUOTE_COUNTRY_DIFFERS, QUOTE_EXPIRED, QUOTE_NOT_FOUND, QUOTE_USED, RATE_LIMITED, REQUEST_TIMEOUT, SERVICE_UNAVAILABLE, TOTAL_CHANGED, UNAUTHENTICATED, UNSUPPORTED_MEDIA_TYPE, URI_TOO_LONG, VALIDATION_FAILED */
   placeOrder(args: Operations["placeOrder"]["args"], options?: RequestOptions): Promise<Operations["placeOrder"]["result"]> {
     return this.send(operations.placeOrder, args, options) as never;
   }

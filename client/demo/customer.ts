@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isProblem, MolecartClient } from "../index.ts";
-import type { Cart, Notification, Order } from "../shop-api.ts";
+import type { Cart, Notification, Order, OrderStep } from "../shop-api.ts";
 import { isFinal, type Scenario } from "./scenarios.ts";
 
 const SEARCHES = ["lamp", "coffee", "bottle", "wool", "bike", "desk", "tent", "book", "garden", "speaker"];
@@ -45,8 +45,8 @@ const fillBasket = async (shop: MolecartClient): Promise<Cart> => {
   return cart as Cart;
 };
 
-/** Places one order and follows it until nothing more happens to it, or until the deadline. */
-export const buy = async (shop: MolecartClient, scenario: Scenario, deadline: number): Promise<Order> => {
+/** Places one order. */
+export const place = async (shop: MolecartClient, scenario: Scenario): Promise<Order> => {
   const cart = await fillBasket(shop);
   const { token } = await shop.createCardToken({
     body: { number: scenario.card, expMonth: 12, expYear: new Date().getUTCFullYear() + 2, cvc: "123" },
@@ -58,10 +58,11 @@ export const buy = async (shop: MolecartClient, scenario: Scenario, deadline: nu
       expectedTotal: cart.totals.total,
     },
   });
-  return follow(shop, order, deadline);
+  return order;
 };
 
-const follow = async (shop: MolecartClient, accepted: Order, deadline: number): Promise<Order> => {
+/** Asks for an order until nothing more happens to it, or until the deadline. */
+export const follow = async (shop: MolecartClient, accepted: Order, deadline: number): Promise<Order> => {
   let order = accepted;
   while (!isFinal(order.status) && Date.now() < deadline) {
     await sleep(POLL_MS);
@@ -69,6 +70,30 @@ const follow = async (shop: MolecartClient, accepted: Order, deadline: number): 
   }
   return order;
 };
+
+/** The same, but is told of each step as it happens; asks where the stream cannot be had. */
+export const watch = async (
+  shop: MolecartClient,
+  accepted: Order,
+  deadline: number,
+  onStep: (step: OrderStep) => void,
+): Promise<Order> => {
+  try {
+    const signal = AbortSignal.timeout(Math.max(deadline - Date.now(), 0));
+    for await (const { event, data } of shop.followOrder({ id: accepted.id }, { signal })) {
+      if (event === "end") break;
+      onStep(data);
+      if (isFinal(data.status)) break;
+    }
+  } catch (error) {
+    console.error(`${accepted.number} is not followed, but asked for: ${error instanceof Error ? error.message : error}`);
+  }
+  return follow(shop, await shop.getOrder({ id: accepted.id }), deadline);
+};
+
+/** Places one order and follows it to its end. */
+export const buy = async (shop: MolecartClient, scenario: Scenario, deadline: number): Promise<Order> =>
+  follow(shop, await place(shop, scenario), deadline);
 
 export const readMail = async (shop: MolecartClient): Promise<Notification[]> =>
   (await shop.listNotifications({ limit: 100 })).items;

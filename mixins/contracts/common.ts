@@ -20,7 +20,32 @@ export const Money = Exactly({
 });
 export type Money = Static<typeof Money>;
 
-export const Totals = Exactly({ items: Money, shipping: Money, tax: Money, total: Money });
+/** How a product is taxed: `standard`, `reduced`, `zero` or another class that the shop has rates for. */
+export const TaxClass = Type.String({ pattern: "^[a-z][a-z0-9-]{0,31}$" });
+
+/** ISO 3166-1 alpha-2. */
+export const Country = Type.String({ pattern: "^[A-Z]{2}$" });
+
+/** What is taxed at one rate, in basis points: 1900 is 19 %. `base` is net. */
+export const TaxShare = Exactly({
+  class: TaxClass,
+  rate: Type.Integer({ minimum: 0, maximum: 10_000 }),
+  base: Money,
+  amount: Money,
+});
+export type TaxShare = Static<typeof TaxShare>;
+
+/** items + shipping + tax = total, always. */
+export const Totals = Exactly({
+  items: Money,
+  shipping: Money,
+  tax: Money,
+  total: Money,
+  /** By tax class; their amounts add up to `tax`. Events and orders of before do not say it. */
+  taxes: Type.Optional(Type.Array(TaxShare)),
+  /** Prices of lines include their tax; `items` and `shipping` are without it all the same. Absent: prices are net. */
+  taxIncluded: Type.Optional(Type.Boolean()),
+});
 export type Totals = Static<typeof Totals>;
 
 export const Address = Exactly({
@@ -29,7 +54,7 @@ export const Address = Exactly({
   line2: Type.Optional(Type.String({ maxLength: 200 })),
   city: Type.String({ minLength: 1, maxLength: 100 }),
   postalCode: Type.String({ minLength: 1, maxLength: 20 }),
-  country: Type.String({ pattern: "^[A-Z]{2}$" }),
+  country: Country,
 });
 export type Address = Static<typeof Address>;
 

@@ -2,6 +2,7 @@ import { type Static, Type } from "typebox";
 import {
   Address,
   CartRevision,
+  Country,
   Customer,
   Exactly,
   Id,
@@ -28,6 +29,11 @@ export const OrderLine = Exactly({
   quantity: Quantity,
   unitPrice: Money,
   total: Money,
+  /** Beside `total`, or in it where the order's totals say that tax is included; its part of the shipping's tax is not in it.
+   *  Orders of before do not say it. */
+  tax: Type.Optional(Money),
+  /** Basis points: 1900 is 19 %. */
+  taxRate: Type.Optional(Type.Integer({ minimum: 0, maximum: 10_000 })),
 });
 export type OrderLine = Static<typeof OrderLine>;
 
@@ -49,6 +55,16 @@ export const Order = Exactly({
   createdAt: Time,
 });
 export type Order = Static<typeof Order>;
+
+/** What the caller's cart costs, promised until it expires. */
+export const Quote = Exactly({
+  id: Id,
+  country: Country,
+  lines: Type.Array(OrderLine),
+  totals: Totals,
+  expiresAt: Time,
+});
+export type Quote = Static<typeof Quote>;
 
 /** An order whose saga has not come to an end. */
 export const StuckOrder = Exactly({
@@ -121,10 +137,15 @@ export const orders = contract({
         paymentToken: Type.String({ minLength: 1, maxLength: 200 }),
         shippingAddress: Address,
         expectedTotal: Type.Optional(Money),
+        /** Of the same cart and country: the order has its prices. */
+        quoteId: Type.Optional(Id),
       }),
       result: Order,
       idempotent: true,
     },
+    /** What the customer's cart costs when it is sent to a country. The prices are kept for an order that names the quote before
+     *  it expires. */
+    quote: { params: Exactly({ userId: Id, country: Country }), result: Quote },
     get: { params: Exactly({ orderId: Id, viewer: Viewer }), result: Order, idempotent: true },
     /** What has become of an order after a step of its history; `after: 0` is all of it. */
     progress: {
@@ -205,6 +226,13 @@ export const orders = contract({
     CART_EMPTY: "There is nothing in the cart",
     NOT_SELLABLE: "A product in the cart is not for sale any more",
     TOTAL_CHANGED: "The total is not the expected one: prices have changed",
+    CART_ALREADY_ORDERED: "Everything in the cart is in an order that was just placed",
+    CART_ORDERED_MEANWHILE: "Other orders of this cart were accepted at the same moment, again and again; a repeat may succeed",
+    QUOTE_NOT_FOUND: "No such quote, or it is somebody else's, or long expired",
+    QUOTE_EXPIRED: "The quote's time is over",
+    QUOTE_CHANGED: "The cart is not the quoted one any more",
+    QUOTE_USED: "The quote is in an order already",
+    QUOTE_COUNTRY_DIFFERS: "The quote is for another country than the parcel's",
     IDEMPOTENCY_KEY_REUSED: "The Idempotency-Key was used with another request",
     NOT_CANCELLABLE: "The order cannot be cancelled in its state",
     NOT_RETURNABLE: "Nothing can be returned of an order that has not been shipped",
@@ -214,7 +242,20 @@ export const orders = contract({
     INVALID_CURSOR: "The cursor does not belong to this list",
   },
   refusals: {
-    create: { CART_EMPTY: 409, NOT_SELLABLE: 409, TOTAL_CHANGED: 409, IDEMPOTENCY_KEY_REUSED: 422 },
+    create: {
+      CART_EMPTY: 409,
+      CART_ALREADY_ORDERED: 409,
+      CART_ORDERED_MEANWHILE: 409,
+      NOT_SELLABLE: 409,
+      TOTAL_CHANGED: 409,
+      QUOTE_NOT_FOUND: 404,
+      QUOTE_EXPIRED: 409,
+      QUOTE_CHANGED: 409,
+      QUOTE_USED: 409,
+      QUOTE_COUNTRY_DIFFERS: 409,
+      IDEMPOTENCY_KEY_REUSED: 422,
+    },
+    quote: { CART_EMPTY: 409, CART_ALREADY_ORDERED: 409, NOT_SELLABLE: 409 },
     get: { ORDER_NOT_FOUND: 404 },
     progress: { ORDER_NOT_FOUND: 404 },
     list: { INVALID_CURSOR: 400 },

@@ -1,5 +1,5 @@
 import { type Static, Type } from "typebox";
-import { Currency, Exactly, Id, Money, NoParams, Nothing, Page, Paging, Sku, Time } from "./common.ts";
+import { Currency, Exactly, Id, Money, NoParams, Nothing, Page, Paging, Sku, TaxClass, Time } from "./common.ts";
 import { contract } from "./contract.ts";
 
 export const Slug = Type.String({ pattern: "^[a-z0-9]+(-[a-z0-9]+)*$", maxLength: 120 });
@@ -29,6 +29,8 @@ export const Product = Exactly({
   variants: Type.Array(Variant, { minItems: 1, maxItems: 100 }),
   images: Type.Array(Type.String({ format: "uri", maxLength: 500 }), { maxItems: 20 }),
   status: ProductStatus,
+  /** `standard` where it is absent. */
+  taxClass: Type.Optional(TaxClass),
   /** Counts the writes; grows by one with each. */
   version: Type.Integer({ minimum: 1 }),
   createdAt: Time,
@@ -45,6 +47,7 @@ const Editable = {
   variants: Product.properties.variants,
   images: Type.Optional(Product.properties.images),
   status: Type.Optional(ProductStatus),
+  taxClass: Type.Optional(TaxClass),
 };
 export const NewProduct = Exactly(Editable);
 export type NewProduct = Static<typeof NewProduct>;
@@ -235,6 +238,8 @@ export const Item = Exactly({
   unitPrice: Money,
   /** False for a draft or archived product. */
   sellable: Type.Boolean(),
+  /** `standard` where it is absent. */
+  taxClass: Type.Optional(TaxClass),
 });
 export type Item = Static<typeof Item>;
 

@@ -25,6 +25,28 @@ const values: Readonly<Record<string, unknown>> = {
   "Category.name": "Kettles",
   "Category.children": [],
   password: "correct horse battery",
+  currentPassword: "correct horse battery",
+  newPassword: "staple the battery to the horse",
+  "ResetPasswordRequest.token": "b1Yt6Rk0ZpWq9XsL3mVc7DfJ2hNg8TaE4uKoP5iQyXw",
+  "CreateApiKeyRequest.name": "Bookkeeping",
+  "ApiKey.name": "Bookkeeping",
+  "CreatedApiKey.name": "Bookkeeping",
+  prefix: "mck_Zk3vQ9wX",
+  key: "mck_Zk3vQ9wXr7LmT2yB5nHc8JdF1gPsA4euYo6RkWq0VtX3f9a1c2e",
+  scopes: ["orders:read"],
+  "CreateApiKeyRequest.expiresAt": "2040-01-01T00:00:00.000Z",
+  "ApiKey.expiresAt": "2040-01-01T00:00:00.000Z",
+  "CreatedApiKey.expiresAt": "2040-01-01T00:00:00.000Z",
+  "CreatedApiKey.lastUsedAt": null,
+  disabledAt: null,
+  compromised: false,
+  kid: "k2",
+  "SetUserRolesRequest.roles": ["customer", "staff"],
+  "SetUserRolesRequest.reason": "new in the warehouse",
+  "DisableUserRequest.reason": "has left",
+  "EnableUserRequest.reason": "is back",
+  "UserAuditEntry.reason": "new in the warehouse",
+  after: ["customer", "staff"],
   accessToken: "eyJhbGciOiJFZERTQSIsImtpZCI6IjEifQ.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
   refreshToken: "q8Xw0Zr2Jm5Vt7Yb9Nc1Kd3Lf6Hg4Ps-",
   expiresIn: 900,
@@ -92,7 +114,19 @@ const values: Readonly<Record<string, unknown>> = {
   code: null,
   message: "The order cannot change so",
   "DeadLetter.code": "ORDER_NOT_FOUND",
+  "DeadLetterDetail.code": "ORDER_NOT_FOUND",
+  "DeadLetterGroup.code": "ORDER_NOT_FOUND",
   failureCode: null,
+  paymentId: "0199f0a5-1d2e-7f3a-8b4c-5d6e7f8091a2",
+  "RefundCase.code": "expired_or_canceled_card",
+  "RefundCase.status": "refused",
+  "RefundCase.method": null,
+  "RefundCase.reference": null,
+  "RefundStep.actor": "payments",
+  "RefundStep.reason": "expired_or_canceled_card",
+  "RetryRefundRequest.reason": "the card is open again",
+  "SettleRefundRequest.reason": "agreed by phone",
+  reference: "Transfer 2026-0117",
   detail: "The provider knows no such charge",
   keys: [{ kty: "OKP", crv: "Ed25519", kid: "1", alg: "EdDSA", use: "sig", x: "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" }],
   checks: { "service v1.orders": { status: "ok" } },
@@ -126,7 +160,7 @@ const fits = (schema: JsonSchema, value: unknown): boolean => {
         typeof value === "string" &&
         (pattern === undefined || new RegExp(pattern as string, "u").test(value)) &&
         value.length <= ((maxLength as number | undefined) ?? Number.POSITIVE_INFINITY) &&
-        format !== "date-time"
+        (format !== "date-time" || !Number.isNaN(Date.parse(value)))
       );
     case "integer":
     case "number":

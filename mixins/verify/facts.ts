@@ -103,6 +103,8 @@ export interface OrderFact {
   status: OrderStatus;
   lines: Units[];
   total: Money;
+  /** What the total is made of, minor units, and the taxes by class; null where an order of before does not say them. */
+  sums?: { items: number; shipping: number; tax: number; taxes: number[] | null };
   /** Oldest first. */
   history: { status: OrderStatus; at: string }[];
   createdAt: string;

@@ -18,4 +18,4 @@ export const readCartToken = (header: string | string[] | undefined): string | u
   return header;
 };
 
-export const emptyCart = (rules: PricingRules): Cart => ({ lines: [], totals: totalsOf([], rules) });
+export const emptyCart = (rules: PricingRules): Cart => ({ lines: [], saved: [], totals: totalsOf([], rules) });

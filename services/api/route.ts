@@ -81,6 +81,8 @@ export interface RouteRequest<P extends string, A extends Access, B extends TSch
 }
 
 interface Common<P extends string, A extends Access, B extends TSchema, Q extends TSchema, K> {
+  /** Of its operation in the documents, and of the client's method: as stable as its path. */
+  name: string;
   method: Method;
   /** Below /api/v1, or from the root where `root` is set. */
   path: NamesIn<P> extends PathName ? P : never;
@@ -162,7 +164,7 @@ export interface StreamPart {
 
 /** A stream of events about one topic. It is read again when a hint about its topic has come, and now and then. */
 export interface StreamRoute<P extends string, A extends "customer" | "staff", E extends Record<string, TSchema>>
-  extends Pick<Common<P, A, TUndefined, TUndefined, undefined>, "path" | "access" | "scope" | "summary"> {
+  extends Pick<Common<P, A, TUndefined, TUndefined, undefined>, "name" | "path" | "access" | "scope" | "summary"> {
   /** Whose thing it tells of; `read` is given who asks. */
   owner: "viewer";
   /** The actions that it reads. */
@@ -209,7 +211,7 @@ export type Transfer =
     };
 
 interface TransferRoute<P extends string, Q extends TSchema>
-  extends Pick<Common<P, "staff", TUndefined, Q, undefined>, "path" | "scope" | "summary" | "query"> {
+  extends Pick<Common<P, "staff", TUndefined, Q, undefined>, "name" | "path" | "scope" | "summary" | "query"> {
   /** The actions that it calls. */
   uses: readonly ActionName[];
 }
@@ -251,6 +253,7 @@ export interface Page {
 }
 
 export interface Route {
+  readonly name: string;
   readonly method: Method;
   /** From the root: `/api/v1/products/{id}`. */
   readonly path: string;
@@ -385,8 +388,13 @@ export const streamRoute = <const P extends string, A extends "customer" | "staf
 };
 
 /** A page or a file that the gateway itself has. */
-export const pageRoute = (path: string, summary: string, page: Page): Route =>
-  erase({ method: "GET", root: true, path, access: "public", status: 200, summary, page }, [], Type.Unknown(), async () => null);
+export const pageRoute = (name: string, path: string, summary: string, page: Page): Route =>
+  erase(
+    { name, method: "GET", root: true, path, access: "public", status: 200, summary, page },
+    [],
+    Type.Unknown(),
+    async () => null,
+  );
 
 const transferRoute = (given: object, transfer: unknown, uses: readonly ActionName[], result: TSchema): Route =>
   erase({ access: "staff", status: 200, ...given, transfer }, uses, result, () =>

@@ -1,9 +1,10 @@
 import { openRedis, redisScript } from "@molecart/mixins/database/redis.ts";
 import type { Clock } from "@molecart/mixins/lib/clock.ts";
 import { RedisInbox } from "@molecart/mixins/messaging/redis-inbox.ts";
-import { CartFull } from "./cart.errors.ts";
+import { CartFull, IdempotencyKeyReused, QuantityLimit } from "./cart.errors.ts";
 import { type CartStore, cartInbox } from "./cart.store.ts";
 import {
+  ADDITION_KEEP_MS,
   type Addition,
   type ItemSnapshot,
   type Lines,
@@ -14,6 +15,7 @@ import {
   MAX_QUANTITY,
   revisionOf,
   type StoredLine,
+  savedOf,
   shown,
 } from "./cart.ts";
 
@@ -83,40 +85,96 @@ write(KEYS[1], ARGV[1], place, {{quantity = tonumber(ARGV[2]), revision = next_r
 redis.call('PEXPIRE', KEYS[1], ARGV[5])
 return redis.call('HGETALL', KEYS[1])`);
 
+/** KEYS: cart, revision, the addition's note. ARGV: SKU, quantity, item, most lines, lifetime, now, how long the note is kept.
+ *  False: the cart is full. "REUSED": the note is of another request. A number: so many are there, and no room for these. */
+const ADD_LINE = redisScript(`${LINES}
+local request = ARGV[1] .. ':' .. ARGV[2]
+local noted = redis.call('GET', KEYS[3])
+if noted and noted ~= request then return 'REUSED' end
+if noted then return redis.call('HGETALL', KEYS[1]) end
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+if not known and redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[4]) then return false end
+local place, additions
+if known then
+  place, additions = parse(known)
+  local there = quantity_of(additions)
+  if there + tonumber(ARGV[2]) > ${MAX_QUANTITY} then return there end
+else
+  place, additions = last_place(KEYS[1]) + 1, {}
+end
+table.insert(additions, {quantity = tonumber(ARGV[2]), revision = next_revision(KEYS[2], ARGV[6])})
+write(KEYS[1], ARGV[1], place, additions, ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[5])
+redis.call('SET', KEYS[3], request, 'PX', ARGV[7])
+return redis.call('HGETALL', KEYS[1])`);
+
+/** KEYS: from, into, revision, the one to answer. ARGV: SKU, most lines, lifetime, now. False: there is no room for the line, and
+ *  both are as before. */
+const MOVE_LINE = redisScript(`${LINES}
+local moving = redis.call('HGET', KEYS[1], ARGV[1])
+if not moving then return redis.call('HGETALL', KEYS[4]) end
+local known = redis.call('HGET', KEYS[2], ARGV[1])
+if not known and redis.call('HLEN', KEYS[2]) >= tonumber(ARGV[2]) then return false end
+local _, units, snapshot = parse(moving)
+local addition = {quantity = quantity_of(units), revision = next_revision(KEYS[3], ARGV[4])}
+if known then
+  local place, additions, item = parse(known)
+  table.insert(additions, addition)
+  write(KEYS[2], ARGV[1], place, additions, item)
+else
+  write(KEYS[2], ARGV[1], last_place(KEYS[2]) + 1, {addition}, snapshot)
+end
+redis.call('HDEL', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+return redis.call('HGETALL', KEYS[4])`);
+
 /** KEYS: cart. ARGV: SKU, lifetime. */
 const REMOVE_LINE = redisScript(`
 redis.call('HDEL', KEYS[1], ARGV[1])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 return redis.call('HGETALL', KEYS[1])`);
 
-/** KEYS: from, into, revision. ARGV: most lines, lifetime, now. False: not all lines fit, and both carts are as before. */
+/** KEYS: cart, what is saved, of the guest; cart, what is saved, of the customer; revision. ARGV: most lines, lifetime, now. False:
+ *  not all lines fit, and everything is as before. */
 const MERGE = redisScript(`${LINES}
-local from = redis.call('HGETALL', KEYS[1])
-if KEYS[1] == KEYS[2] or #from == 0 then return redis.call('HGETALL', KEYS[2]) end
-local arriving, added = {}, 0
-for i = 1, #from, 2 do
-  local place, additions, item = parse(from[i + 1])
-  table.insert(arriving, {sku = from[i], place = place, quantity = quantity_of(additions), item = item})
-  if redis.call('HEXISTS', KEYS[2], from[i]) == 0 then added = added + 1 end
-end
-if added > 0 and redis.call('HLEN', KEYS[2]) + added > tonumber(ARGV[1]) then return false end
-table.sort(arriving, function(a, b) return a.place < b.place end)
-local last, revision = last_place(KEYS[2]), next_revision(KEYS[3], ARGV[3])
-for _, line in ipairs(arriving) do
-  local addition = {quantity = line.quantity, revision = revision}
-  local known = redis.call('HGET', KEYS[2], line.sku)
-  if known then
-    local place, additions, item = parse(known)
-    table.insert(additions, addition)
-    write(KEYS[2], line.sku, place, additions, item)
-  else
-    last = last + 1
-    write(KEYS[2], line.sku, last, {addition}, line.item)
+local function fits(from, into)
+  local added = 0
+  for _, sku in ipairs(redis.call('HKEYS', from)) do
+    if redis.call('HEXISTS', into, sku) == 0 then added = added + 1 end
   end
+  return added == 0 or redis.call('HLEN', into) + added <= tonumber(ARGV[1])
 end
-redis.call('DEL', KEYS[1])
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
-return redis.call('HGETALL', KEYS[2])`);
+local function merge(from, into)
+  local lines, arriving = redis.call('HGETALL', from), {}
+  if #lines == 0 then return end
+  for i = 1, #lines, 2 do
+    local place, additions, item = parse(lines[i + 1])
+    table.insert(arriving, {sku = lines[i], place = place, quantity = quantity_of(additions), item = item})
+  end
+  table.sort(arriving, function(a, b) return a.place < b.place end)
+  local last, revision = last_place(into), next_revision(KEYS[5], ARGV[3])
+  for _, line in ipairs(arriving) do
+    local addition = {quantity = line.quantity, revision = revision}
+    local known = redis.call('HGET', into, line.sku)
+    if known then
+      local place, additions, item = parse(known)
+      table.insert(additions, addition)
+      write(into, line.sku, place, additions, item)
+    else
+      last = last + 1
+      write(into, line.sku, last, {addition}, line.item)
+    end
+  end
+  redis.call('DEL', from)
+  redis.call('PEXPIRE', into, ARGV[2])
+end
+if KEYS[1] ~= KEYS[3] then
+  if not (fits(KEYS[1], KEYS[3]) and fits(KEYS[2], KEYS[4])) then return false end
+  merge(KEYS[1], KEYS[3])
+  merge(KEYS[2], KEYS[4])
+end
+return redis.call('HGETALL', KEYS[3])`);
 
 /** KEYS: cart. ARGV: lifetime, the order's revision or nothing, then SKU and quantity of each ordered line, a SKU once. */
 const SUBTRACT = `${LINES}
@@ -188,6 +246,18 @@ export const openRedisStore = async ({ namespace, clock, ...connection }: RedisS
   const prefix = `${namespace}:carts`;
   const revisionKey = `${prefix}:revision`;
   const keyOf = (cartId: string): string => `${prefix}:cart:${cartId}`;
+  const savedKeyOf = (cartId: string): string => keyOf(savedOf(cartId));
+  const additionKeyOf = (cartId: string, key: string): string => `${prefix}:addition:${cartId}:${key}`;
+
+  const read = async (key: string): Promise<StoredLine[]> =>
+    toLines(Object.entries(await redis.ask((client) => client.hgetall(key))));
+
+  const move = async (cartId: string, from: string, into: string, sku: string): Promise<Lines> => {
+    const args = [sku, MAX_LINES, lifetimeMs(cartId), clock.now()];
+    const reply = await redis.run(MOVE_LINE, [from, into, revisionKey, keyOf(cartId)], args);
+    if (reply === null) throw new CartFull(MAX_LINES);
+    return toLines(pairs(reply));
+  };
 
   return {
     name: "redis",
@@ -198,12 +268,11 @@ export const openRedisStore = async ({ namespace, clock, ...connection }: RedisS
         work.write(SUBTRACT, [keyOf(cartId)], [lifetimeMs(cartId), revision ?? "", ...[...quantities].flat()]);
       },
     })),
-    async read(cartId) {
-      return toLines(Object.entries(await redis.ask((client) => client.hgetall(keyOf(cartId)))));
-    },
+    read: (cartId) => read(keyOf(cartId)),
+    readSaved: (cartId) => read(savedKeyOf(cartId)),
     async snapshot(cartId) {
       const lines = toStored(Object.entries(await redis.ask((client) => client.hgetall(keyOf(cartId)))));
-      return { lines: lines.map(shown), revision: revisionOf(lines) };
+      return { lines, revision: revisionOf(lines) };
     },
     async setLine(cartId, { sku, quantity, item }): Promise<Lines> {
       const args = [sku, quantity, JSON.stringify(item), MAX_LINES, lifetimeMs(cartId), clock.now()];
@@ -211,14 +280,31 @@ export const openRedisStore = async ({ namespace, clock, ...connection }: RedisS
       if (reply === null) throw new CartFull(MAX_LINES);
       return toLines(pairs(reply));
     },
+    async addLine(cartId, { sku, quantity, item }, key): Promise<Lines> {
+      const args = [sku, quantity, JSON.stringify(item), MAX_LINES, lifetimeMs(cartId), clock.now(), ADDITION_KEEP_MS];
+      const reply = await redis.run(ADD_LINE, [keyOf(cartId), revisionKey, additionKeyOf(cartId, key)], args);
+      if (reply === null) throw new CartFull(MAX_LINES);
+      if (reply === "REUSED") throw new IdempotencyKeyReused(key);
+      if (typeof reply === "number") throw new QuantityLimit(sku, reply, MAX_QUANTITY);
+      return toLines(pairs(reply));
+    },
+    async hasAdded(cartId, key) {
+      return (await redis.ask((client) => client.exists(additionKeyOf(cartId, key)))) === 1;
+    },
     async removeLine(cartId, sku) {
       return toLines(pairs(await redis.run(REMOVE_LINE, [keyOf(cartId)], [sku, lifetimeMs(cartId)])));
+    },
+    saveLine: (cartId, sku) => move(cartId, keyOf(cartId), savedKeyOf(cartId), sku),
+    restoreLine: (cartId, sku) => move(cartId, savedKeyOf(cartId), keyOf(cartId), sku),
+    async removeSaved(cartId, sku) {
+      await redis.run(REMOVE_LINE, [savedKeyOf(cartId)], [sku, lifetimeMs(cartId)]);
+      return read(keyOf(cartId));
     },
     async clear(cartId) {
       await redis.ask((client) => client.del(keyOf(cartId)));
     },
     async merge(from, into) {
-      const keys = [keyOf(from), keyOf(into), revisionKey];
+      const keys = [keyOf(from), savedKeyOf(from), keyOf(into), savedKeyOf(into), revisionKey];
       const reply = await redis.run(MERGE, keys, [MAX_MERGED_LINES, lifetimeMs(into), clock.now()]);
       if (reply === null) throw new CartFull(MAX_MERGED_LINES);
       return toLines(pairs(reply));

@@ -7,9 +7,23 @@ import { Poller } from "@molecart/mixins/messaging/poller.ts";
 import { SqlInbox } from "@molecart/mixins/messaging/sql-inbox.ts";
 import { inSqlWork, type SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
 import { type Kysely, sql, type Transaction } from "kysely";
+import { IdempotencyKeyReused } from "./cart.errors.ts";
 import { type CartStore, cartInbox } from "./cart.store.ts";
 import type { CartsTables } from "./cart.table.ts";
-import { type Lines, lifetimeMs, mergeLines, removeLine, revisionOf, setLine, shown, subtractLines } from "./cart.ts";
+import {
+  ADDITION_KEEP_MS,
+  addLine,
+  type Lines,
+  lifetimeMs,
+  mergeLines,
+  moveLine,
+  removeLine,
+  revisionOf,
+  savedOf,
+  setLine,
+  shown,
+  subtractLines,
+} from "./cart.ts";
 
 type Tables = CartsTables & MessagingTables;
 type Db = Kysely<Tables>;
@@ -66,8 +80,32 @@ const setLines = async (trx: Trx, cartId: string, lines: Lines, now: number): Pr
     .execute();
 };
 
+const findAddition = (db: Db, cartId: string, key: string, now: number) =>
+  db
+    .selectFrom("cart_addition")
+    .select("request")
+    .where("cart_id", "=", cartId)
+    .where("key", "=", key)
+    .where("expires_at", ">", now)
+    .executeTakeFirst();
+
+/** Whether the key is new to the cart; it is remembered from now on. Throws IdempotencyKeyReused. */
+const noteAddition = async (trx: Trx, cartId: string, key: string, request: string, now: number): Promise<boolean> => {
+  const known = await findAddition(trx, cartId, key, now);
+  if (known !== undefined && known.request !== request) throw new IdempotencyKeyReused(key);
+  if (known !== undefined) return false;
+  const values = { request, expires_at: now + ADDITION_KEEP_MS };
+  await trx
+    .insertInto("cart_addition")
+    .values({ cart_id: cartId, key, ...values })
+    .onConflict((conflict) => conflict.columns(["cart_id", "key"]).doUpdateSet(values))
+    .execute();
+  return true;
+};
+
 const deleteExpired = async (db: Db, now: number): Promise<void> => {
   await db.deleteFrom("cart").where("expires_at", "<=", now).execute();
+  await db.deleteFrom("cart_addition").where("expires_at", "<=", now).execute();
 };
 
 /** The embedded store: a file of this broker alone. Its transactions run one after the other, so a cart that is read, changed
@@ -95,6 +133,25 @@ export const openSqliteStore = async ({
     return lines.map(shown);
   };
 
+  /** Both are written, or neither; answers the two. */
+  const move = (from: string, into: string, sku: string) =>
+    database.transaction(async (trx) => {
+      const now = clock.now();
+      const before = { from: await findLines(trx, from, now), into: await findLines(trx, into, now) };
+      const after = moveLine(before.from, before.into, sku, await nextRevision(trx, now));
+      await setLines(trx, from, after.from, now);
+      await setLines(trx, into, after.into, now);
+      return after;
+    });
+
+  const mergeInto = async (trx: Trx, from: string, into: string): Promise<Lines> => {
+    const arriving = from === into ? [] : await findLines(trx, from, clock.now());
+    if (arriving.length === 0) return (await findLines(trx, into, clock.now())).map(shown);
+    await deleteCart(trx, from);
+    const revision = await nextRevision(trx, clock.now());
+    return change(trx, into, (lines) => mergeLines(lines, arriving, revision));
+  };
+
   const purge = new Poller({
     round: async () => {
       await deleteExpired(database.db, clock.now());
@@ -119,24 +176,38 @@ export const openSqliteStore = async ({
       },
     })),
     read: async (cartId) => (await findLines(database.db, cartId, clock.now())).map(shown),
+    readSaved: async (cartId) => (await findLines(database.db, savedOf(cartId), clock.now())).map(shown),
     snapshot: async (cartId) => {
       const lines = await findLines(database.db, cartId, clock.now());
-      return { lines: lines.map(shown), revision: revisionOf(lines) };
+      return { lines, revision: revisionOf(lines) };
     },
     setLine: (cartId, line) =>
       database.transaction(async (trx) => {
         const revision = await nextRevision(trx, clock.now());
         return change(trx, cartId, (lines) => setLine(lines, line, revision));
       }),
+    addLine: (cartId, line, key) =>
+      database.transaction(async (trx) => {
+        const now = clock.now();
+        const isNew = await noteAddition(trx, cartId, key, `${line.sku}:${line.quantity}`, now);
+        if (!isNew) return (await findLines(trx, cartId, now)).map(shown);
+        const revision = await nextRevision(trx, now);
+        return change(trx, cartId, (lines) => addLine(lines, line, revision));
+      }),
+    hasAdded: async (cartId, key) => (await findAddition(database.db, cartId, key, clock.now())) !== undefined,
     removeLine: (cartId, sku) => database.transaction((trx) => change(trx, cartId, (lines) => removeLine(lines, sku))),
+    saveLine: async (cartId, sku) => (await move(cartId, savedOf(cartId), sku)).from.map(shown),
+    restoreLine: async (cartId, sku) => (await move(savedOf(cartId), cartId, sku)).into.map(shown),
+    removeSaved: (cartId, sku) =>
+      database.transaction(async (trx) => {
+        await change(trx, savedOf(cartId), (lines) => removeLine(lines, sku));
+        return (await findLines(trx, cartId, clock.now())).map(shown);
+      }),
     clear: (cartId) => deleteCart(database.db, cartId),
     merge: (from, into) =>
       database.transaction(async (trx) => {
-        const arriving = from === into ? [] : await findLines(trx, from, clock.now());
-        if (arriving.length === 0) return (await findLines(trx, into, clock.now())).map(shown);
-        await deleteCart(trx, from);
-        const revision = await nextRevision(trx, clock.now());
-        return change(trx, into, (lines) => mergeLines(lines, arriving, revision));
+        await mergeInto(trx, savedOf(from), savedOf(into));
+        return mergeInto(trx, from, into);
       }),
     ping: () => database.ping(),
     close: async () => {

@@ -9,13 +9,25 @@ export interface CartStore {
   /** Order events, each with one effect. */
   readonly inbox: Inbox<CartWork>;
   read(cartId: string): Promise<Lines>;
-  /** What an order takes: the lines, and the revision that they are of. */
+  /** What is saved for later. */
+  readSaved(cartId: string): Promise<Lines>;
+  /** What an order takes: the lines with the age of their units, and the revision that they are of. */
   snapshot(cartId: string): Promise<{ lines: Lines; revision: number }>;
   /** Rejects with `CartFull`. */
   setLine(cartId: string, line: StoredLine): Promise<Lines>;
+  /** Once per key. Rejects with `CartFull`, `QuantityLimit`, or `IdempotencyKeyReused`. */
+  addLine(cartId: string, line: StoredLine, key: string): Promise<Lines>;
+  /** Whether something was added under this key. */
+  hasAdded(cartId: string, key: string): Promise<boolean>;
   removeLine(cartId: string, sku: string): Promise<Lines>;
+  /** Both lists are written, or neither. Rejects with `CartFull`. */
+  saveLine(cartId: string, sku: string): Promise<Lines>;
+  /** As `saveLine`, and back. */
+  restoreLine(cartId: string, sku: string): Promise<Lines>;
+  removeSaved(cartId: string, sku: string): Promise<Lines>;
   clear(cartId: string): Promise<void>;
-  /** Moves all lines of `from` into `into`: both are written, or neither. Rejects with `CartFull`. */
+  /** Moves all lines of `from` into `into`, and what is saved there to what is saved here: all are written, or none. Rejects with
+   *  `CartFull`. */
   merge(from: string, into: string): Promise<Lines>;
   ping(): Promise<void>;
   close(): Promise<void>;

@@ -2,7 +2,7 @@ import type { Cart, CartLine } from "@molecart/mixins/contracts/carts.ts";
 import type { Stock } from "@molecart/mixins/contracts/inventory.ts";
 import type { Item } from "@molecart/mixins/contracts/products.ts";
 import { lineTotal, type PricingRules, totalsOf } from "@molecart/mixins/lib/pricing.ts";
-import { CartFull, NotSellable, SkuNotFound } from "./cart.errors.ts";
+import { CartFull, NotSellable, QuantityLimit, SkuNotFound, SoldOut } from "./cart.errors.ts";
 
 /** Units that one write has brought into a line. */
 export interface Addition {
@@ -11,7 +11,7 @@ export interface Addition {
   revision: number;
 }
 
-/** A line as it is kept. Name and price are those of when it was last set: shown while the catalogue does not answer, and for
+/** A line as it is kept. Name and price are those of when it was last set or added to: shown while the catalogue does not answer, and for
  *  what is not for sale any more. */
 export interface StoredLine {
   sku: string;
@@ -21,7 +21,7 @@ export interface StoredLine {
    *  an order has taken the older ones out. Absent where the line is older than this distinction. */
   added?: readonly Addition[];
 }
-export type ItemSnapshot = Pick<Item, "productId" | "name" | "unitPrice">;
+export type ItemSnapshot = Pick<Item, "productId" | "name" | "unitPrice" | "taxClass">;
 
 export interface Quantity {
   sku: string;
@@ -40,20 +40,30 @@ export const MAX_MERGED_LINES = 200;
 export const MAX_ADDITIONS = 20;
 
 const DAY_MS = 24 * 3_600_000;
+/** How long the key of an addition is remembered. */
+export const ADDITION_KEEP_MS = DAY_MS;
 const GUEST_DAYS = 30;
 const CUSTOMER_DAYS = 90;
 
 export const cartOf = (userId: string): string => `user:${userId}`;
 
+/** What is saved for later is kept as a cart of its own beside the cart. No cart's id begins so. */
+export const savedOf = (cartId: string): string => `saved:${cartId}`;
+
 /** How long a cart is kept after its last write. */
-export const lifetimeMs = (cartId: string): number => (cartId.startsWith("guest:") ? GUEST_DAYS : CUSTOMER_DAYS) * DAY_MS;
+export const lifetimeMs = (cartId: string): number => (/^(saved:)?guest:/.test(cartId) ? GUEST_DAYS : CUSTOMER_DAYS) * DAY_MS;
 
 /** The line for a SKU that the catalogue was asked for. */
 export const lineOf = ({ sku, quantity }: Quantity, item: Item | undefined): StoredLine => {
   if (item === undefined) throw new SkuNotFound(sku);
   if (!item.sellable) throw new NotSellable(sku);
-  const { productId, name, unitPrice } = item;
-  return { sku, quantity, item: { productId, name, unitPrice } };
+  const { productId, name, unitPrice, taxClass } = item;
+  return { sku, quantity, item: { productId, name, unitPrice, ...(taxClass !== undefined && { taxClass }) } };
+};
+
+/** Refuses to begin with what is known to be sold out. What is in a cart already may stay there: stock comes back. */
+export const checkInStock = (sku: string, stock: readonly Stock[] | undefined): void => {
+  if (stock !== undefined && (stock.find((one) => one.sku === sku)?.available ?? 0) <= 0) throw new SoldOut(sku);
 };
 
 const additionsOf = ({ quantity, added }: StoredLine): readonly Addition[] => added ?? [{ quantity, revision: 0 }];
@@ -86,6 +96,26 @@ export const setLine = (lines: Lines, set: StoredLine, revision: number): Stored
   if (lines.some(({ sku }) => sku === line.sku)) return lines.map((known) => (known.sku === line.sku ? line : known));
   if (lines.length >= MAX_LINES) throw new CartFull(MAX_LINES);
   return [...lines, line];
+};
+
+/** Adds to the quantity, or begins a line. Refused rather than shortened. The line remembers the name and price of now, which are
+ *  those that the customer has seen. */
+export const addLine = (lines: Lines, added: StoredLine, revision: number): StoredLine[] => {
+  const { sku, quantity, item } = added;
+  const known = lines.find((line) => line.sku === sku);
+  if (known === undefined) return setLine(lines, added, revision);
+  if (known.quantity + quantity > MAX_QUANTITY) throw new QuantityLimit(sku, known.quantity, MAX_QUANTITY);
+  const line = withAdditions({ ...known, item }, bounded([...additionsOf(known), { quantity, revision }]));
+  return lines.map((one) => (one.sku === sku ? line : one));
+};
+
+/** Moves a line to where it may be already: quantities add up to 99 at most, and the units are as new as this move. What is not there
+ *  changes nothing. */
+export const moveLine = (from: Lines, into: Lines, sku: string, revision: number): { from: Lines; into: Lines } => {
+  const moving = from.find((line) => line.sku === sku);
+  if (moving === undefined) return { from, into };
+  if (into.length >= MAX_LINES && !into.some((line) => line.sku === sku)) throw new CartFull(MAX_LINES);
+  return { from: removeLine(from, sku), into: mergeLines(into, [moving], revision) };
 };
 
 export const removeLine = (lines: Lines, removed: string): StoredLine[] => lines.filter(({ sku }) => sku !== removed);
@@ -143,25 +173,52 @@ export interface Present {
   stock: readonly Stock[] | undefined;
 }
 
-/** The cart with current names and prices. What is not for sale any more is shown as it was, not available, and not counted. */
-export const viewOf = (lines: Lines, { items, stock }: Present, rules: PricingRules): Cart => {
-  const bySku = new Map(items?.map((item) => [item.sku, item]));
-  const availableOf = new Map(stock?.map(({ sku, available }) => [sku, available]));
+/** The reason why a line is not available; undefined where it is, or where nobody knows. */
+const reasonOf = (
+  quantity: number,
+  item: Item | undefined,
+  available: number,
+  { items, stock }: Present,
+): CartLine["unavailable"] => {
+  if (items === undefined) return undefined;
+  if (item === undefined) return "UNKNOWN";
+  if (!item.sellable) return "NOT_FOR_SALE";
+  if (stock === undefined || available >= quantity) return undefined;
+  return available > 0 ? "TOO_FEW" : "SOLD_OUT";
+};
 
-  const view = lines.map(({ sku, quantity, item: snapshot }) => {
-    const item = bySku.get(sku);
-    const isGone = items !== undefined && item?.sellable !== true;
-    const { productId, name, unitPrice } = isGone || item === undefined ? snapshot : item;
-    const isInStock = stock === undefined || items === undefined ? null : (availableOf.get(sku) ?? 0) >= quantity;
-    const available = isGone ? false : isInStock;
-    const line: CartLine = { sku, productId, name, quantity, unitPrice, total: lineTotal({ quantity, unitPrice }), available };
-    return { line, isGone };
-  });
+const viewLine = ({ sku, quantity, item: snapshot }: StoredLine, item: Item | undefined, available: number, present: Present) => {
+  const unavailable = reasonOf(quantity, item, available, present);
+  const isGone = unavailable === "UNKNOWN" || unavailable === "NOT_FOR_SALE";
+  const { productId, name, unitPrice, taxClass } = isGone || item === undefined ? snapshot : item;
+  const isKnown = present.items !== undefined && present.stock !== undefined;
+  const change = unitPrice.amount - snapshot.unitPrice.amount;
+  const line: CartLine = {
+    sku,
+    productId,
+    name,
+    quantity,
+    unitPrice,
+    total: lineTotal({ quantity, unitPrice }),
+    available: unavailable !== undefined ? false : isKnown ? true : null,
+    ...(unavailable !== undefined && { unavailable }),
+    ...(unavailable === "TOO_FEW" && { availableQuantity: available }),
+    ...(change !== 0 && { priceWhenAdded: snapshot.unitPrice, priceChanged: change > 0 ? "raised" : "lowered" }),
+  };
+  return { line, isGone, taxClass };
+};
+
+/** The cart with current names and prices. What is not for sale any more is shown as it was, not available, and not counted. */
+export const viewOf = (lines: Lines, saved: Lines, present: Present, rules: PricingRules): Cart => {
+  const bySku = new Map(present.items?.map((item) => [item.sku, item]));
+  const availableOf = new Map(present.stock?.map(({ sku, available }) => [sku, available]));
+  const view = (line: StoredLine) => viewLine(line, bySku.get(line.sku), availableOf.get(line.sku) ?? 0, present);
+
+  const viewed = lines.map(view);
+  const counted = viewed.filter(({ isGone }) => !isGone).map(({ line, taxClass }) => ({ ...line, taxClass }));
   return {
-    lines: view.map(({ line }) => line),
-    totals: totalsOf(
-      view.filter(({ isGone }) => !isGone).map(({ line }) => line),
-      rules,
-    ),
+    lines: viewed.map(({ line }) => line),
+    saved: saved.map((one) => view(one).line),
+    totals: totalsOf(counted, rules),
   };
 };

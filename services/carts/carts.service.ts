@@ -1,7 +1,7 @@
 import { carts } from "@molecart/mixins/contracts/carts.ts";
 import { type Call, implement } from "@molecart/mixins/implement.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
-import { type CartDesk, setItem, viewCart } from "./cart.operations.ts";
+import { addItem, type CartDesk, setItem, viewCart } from "./cart.operations.ts";
 import { cartStore } from "./cart.store.mixin.ts";
 import { cartOf } from "./cart.ts";
 import { cartsConfig } from "./carts.config.ts";
@@ -19,16 +19,36 @@ export default implement(carts, {
 
   actions: {
     async get(ctx) {
-      return viewCart(this.deskFor(ctx), await this.store.read(ctx.params.cartId));
+      const { cartId } = ctx.params;
+      return viewCart(this.deskFor(ctx), cartId, await this.store.read(cartId));
     },
 
     setItem(ctx) {
       return setItem(this.deskFor(ctx), ctx.params);
     },
 
+    addItem(ctx) {
+      return addItem(this.deskFor(ctx), ctx.params);
+    },
+
     async removeItem(ctx) {
       const { cartId, sku } = ctx.params;
-      return viewCart(this.deskFor(ctx), await this.store.removeLine(cartId, sku));
+      return viewCart(this.deskFor(ctx), cartId, await this.store.removeLine(cartId, sku));
+    },
+
+    async saveItem(ctx) {
+      const { cartId, sku } = ctx.params;
+      return viewCart(this.deskFor(ctx), cartId, await this.store.saveLine(cartId, sku));
+    },
+
+    async restoreItem(ctx) {
+      const { cartId, sku } = ctx.params;
+      return viewCart(this.deskFor(ctx), cartId, await this.store.restoreLine(cartId, sku));
+    },
+
+    async removeSaved(ctx) {
+      const { cartId, sku } = ctx.params;
+      return viewCart(this.deskFor(ctx), cartId, await this.store.removeSaved(cartId, sku));
     },
 
     async clear({ params: { cartId } }) {
@@ -38,12 +58,15 @@ export default implement(carts, {
 
     async merge(ctx) {
       const { from, into } = ctx.params;
-      return viewCart(this.deskFor(ctx), await this.store.merge(from, into));
+      return viewCart(this.deskFor(ctx), into, await this.store.merge(from, into));
     },
 
     async lines({ params: { cartId } }) {
       const { lines, revision } = await this.store.snapshot(cartId);
-      return { lines: lines.map(({ sku, quantity }) => ({ sku, quantity })), revision };
+      return {
+        lines: lines.map(({ sku, quantity, added }) => ({ sku, quantity, ...(added && { added: [...added] }) })),
+        revision,
+      };
     },
   },
 

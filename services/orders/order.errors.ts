@@ -1,5 +1,5 @@
 import type { OrderStatus, ReturnStatus } from "@molecart/mixins/contracts/orders.ts";
-import { Refusal } from "@molecart/mixins/lib/errors.ts";
+import { NotYet, Refusal } from "@molecart/mixins/lib/errors.ts";
 import { format, type Money } from "@molecart/mixins/lib/money.ts";
 
 export class OrderNotFound extends Refusal {
@@ -11,6 +11,50 @@ export class OrderNotFound extends Refusal {
 export class CartEmpty extends Refusal {
   constructor() {
     super("CART_EMPTY", 409, "There is nothing in the cart");
+  }
+}
+
+/** Names the order that has everything which is in the cart. */
+export class CartAlreadyOrdered extends Refusal {
+  constructor(orderId: string) {
+    super("CART_ALREADY_ORDERED", 409, `What is in the cart was ordered just now, with order ${orderId}`, { orderId });
+  }
+}
+
+/** The customer has placed another order between the look into the cart and the acceptance: the cart is looked into again. */
+export class CartOrderedMeanwhile extends NotYet {
+  constructor() {
+    super("CART_ORDERED_MEANWHILE", 409, "Another order of this customer was accepted meanwhile");
+  }
+}
+
+export class QuoteNotFound extends Refusal {
+  constructor(quoteId: string) {
+    super("QUOTE_NOT_FOUND", 404, `There is no quote ${quoteId}`);
+  }
+}
+
+export class QuoteExpired extends Refusal {
+  constructor(quoteId: string, expiresAt: string) {
+    super("QUOTE_EXPIRED", 409, `The quote ${quoteId} was good until ${expiresAt}`, { expiresAt });
+  }
+}
+
+export class QuoteChanged extends Refusal {
+  constructor(quoteId: string) {
+    super("QUOTE_CHANGED", 409, `The cart is not what the quote ${quoteId} is of`);
+  }
+}
+
+export class QuoteUsed extends Refusal {
+  constructor(quoteId: string, orderId: string) {
+    super("QUOTE_USED", 409, `The quote ${quoteId} is in order ${orderId}`, { orderId });
+  }
+}
+
+export class QuoteCountryDiffers extends Refusal {
+  constructor(quoted: string, country: string) {
+    super("QUOTE_COUNTRY_DIFFERS", 409, `The quote is for ${quoted}, the parcel goes to ${country}`, { quoted, country });
   }
 }
 

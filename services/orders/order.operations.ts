@@ -1,43 +1,66 @@
 import type { ActionParams } from "@molecart/mixins/contracts/index.ts";
-import type { HistoryEntry, Order, OrderLine, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
+import type { HistoryEntry, Order, OrderStatus, Quote } from "@molecart/mixins/contracts/orders.ts";
 import type { MessagingTables } from "@molecart/mixins/database/messaging.table.ts";
 import type { DatabaseProps } from "@molecart/mixins/database.mixin.ts";
 import { faults } from "@molecart/mixins/faults.ts";
 import type { Call } from "@molecart/mixins/implement.ts";
+import { isoTime } from "@molecart/mixins/lib/clock.ts";
 import type { Deadline } from "@molecart/mixins/lib/deadline.ts";
 import { NotYet } from "@molecart/mixins/lib/errors.ts";
 import { newId, newNumber } from "@molecart/mixins/lib/ids.ts";
 import { maySee } from "@molecart/mixins/lib/ownership.ts";
 import { requestHash } from "@molecart/mixins/lib/request-hash.ts";
 import type { SqlWork } from "@molecart/mixins/messaging/sql-work.ts";
-import { IdempotencyKeyReused, OrderNotFound } from "./order.errors.ts";
+import {
+  CartAlreadyOrdered,
+  CartEmpty,
+  CartOrderedMeanwhile,
+  IdempotencyKeyReused,
+  OrderNotFound,
+  QuoteNotFound,
+  QuoteUsed,
+} from "./order.errors.ts";
 import { findAnswer, insertAnswer, insertOrder, lockOrder, type StoredOrder, setStatus } from "./order.repository.ts";
 import type { OrdersTables } from "./order.table.ts";
-import { announcements, next, type OrderRequest, placeOrder, planCancellation, priceLines, type Trigger } from "./order.ts";
+import {
+  announcements,
+  next,
+  notYetOrdered,
+  type OrderRequest,
+  type PricedOrder,
+  placeOrder,
+  planCancellation,
+  priceLines,
+  type Quantity,
+  type Trigger,
+} from "./order.ts";
 import type { ordersConfig } from "./orders.config.ts";
+import { findOrderedCart, findQuote, insertQuote, type OrderedCart, setOrderedCart, useQuote } from "./quote.repository.ts";
+import { checkQuote } from "./quote.ts";
 
 type Tables = OrdersTables & MessagingTables;
 export type OrdersWork = SqlWork<Tables>;
+type CreateParams = ActionParams<"v1.orders.create">;
 
 export interface OrderDesk extends Pick<DatabaseProps<Tables>, "database" | "transaction"> {
   call: Call;
   /** Until when the customer waits. */
   deadline: Deadline | undefined;
+  /** Milliseconds since the epoch. */
+  now(): number;
   config: ReturnType<typeof ordersConfig>;
 }
 
 /** Accepts the customer's cart as an order. The commit is the acceptance: order, answer to the key, `order.created` and the
  *  payment's deadline are in it, or nothing is. */
-export const createOrder = async (desk: OrderDesk, params: ActionParams<"v1.orders.create">): Promise<Order> => {
+export const createOrder = async (desk: OrderDesk, params: CreateParams): Promise<Order> => {
   const { customer, idempotencyKey, ...request } = params;
   const hash = requestHash(request);
   const answered = await answerOf(desk, customer.id, idempotencyKey, hash);
   if (answered) return answered;
 
   try {
-    const quote = await quoteCart(desk.call, `user:${customer.id}`);
-    desk.deadline?.check("the order");
-    const order = await desk.transaction((work) => acceptOrder(work, desk, params, request, hash, quote));
+    const order = await tryToAccept(desk, params, request, hash);
     faults.crashPoint?.("order.accepted-before-answer");
     return order;
   } catch (error) {
@@ -49,41 +72,105 @@ export const createOrder = async (desk: OrderDesk, params: ActionParams<"v1.orde
   }
 };
 
+/** A customer who orders in so many ways at the same moment is told to come again. */
+const MAX_LOOKS = 5;
+
+/** Looks into the cart again where another order was accepted since the look. */
+const tryToAccept = async (desk: OrderDesk, params: CreateParams, request: OrderRequest, hash: string): Promise<Order> => {
+  for (let look = 1; ; look++) {
+    const offered = await offer(desk, params);
+    desk.deadline?.check("the order");
+    try {
+      return await desk.transaction((work) => acceptOrder(work, desk, params, request, hash, offered));
+    } catch (error) {
+      if (!(error instanceof CartOrderedMeanwhile) || look === MAX_LOOKS) throw error;
+    }
+  }
+};
+
 const answerOf = async ({ database }: OrderDesk, userId: string, key: string, hash: string): Promise<Order | undefined> => {
   const known = await findAnswer(database.db, userId, key);
   if (known !== undefined && known.requestHash !== hash) throw new IdempotencyKeyReused(key);
   return known?.answer;
 };
 
-/** What the customer's cart holds, at the catalogue's prices. */
-interface Quote {
-  lines: OrderLine[];
-  cartRevision: number | undefined;
+/** What of the customer's cart an order would take, and what it costs. */
+interface Offer extends PricedOrder {
+  /** Of the cart; undefined where carts do not say it. */
+  revision: number | undefined;
+  /** How far the cart was ordered before. */
+  before: OrderedCart | undefined;
 }
 
-const quoteCart = async (call: Call, cartId: string): Promise<Quote> => {
-  const { lines, revision } = await call("v1.carts.lines", { cartId });
-  const skus = lines.map(({ sku }) => sku);
-  const { items } = skus.length === 0 ? { items: [] } : await call("v1.products.items", { skus });
-  return { lines: priceLines(lines, items), cartRevision: revision };
+type Shop = Pick<OrderDesk, "database" | "call" | "config">;
+
+/** What is in the cart and in no order yet. Throws CartEmpty, CartAlreadyOrdered. */
+const takeCart = async ({ database, call }: Shop, userId: string) => {
+  // Before the cart: an order that is accepted in between is noticed by the acceptance.
+  const before = await findOrderedCart(database.db, userId);
+  const { lines, revision } = await call("v1.carts.lines", { cartId: `user:${userId}` });
+  if (lines.length === 0) throw new CartEmpty();
+  const wanted = notYetOrdered(lines, before?.revision);
+  if (wanted.length === 0 && before !== undefined) throw new CartAlreadyOrdered(before.orderId);
+  return { wanted, revision, before };
+};
+
+const priceAtCatalogue = async ({ call, config }: Shop, wanted: readonly Quantity[], country: string): Promise<PricedOrder> => {
+  const { items } = await call("v1.products.items", { skus: wanted.map(({ sku }) => sku) });
+  return priceLines(wanted, items, config.pricing, country);
+};
+
+const offer = async (desk: OrderDesk, { customer, shippingAddress, quoteId }: CreateParams): Promise<Offer> => {
+  const { country } = shippingAddress;
+  const quoted = quoteId === undefined ? undefined : await findQuote(desk.database.db, customer.id, quoteId);
+  if (quoteId !== undefined && quoted === undefined) throw new QuoteNotFound(quoteId);
+  if (quoted?.orderId != null) throw new QuoteUsed(quoted.quote.id, quoted.orderId);
+  const { wanted, revision, before } = await takeCart(desk, customer.id);
+  if (quoted === undefined) return { ...(await priceAtCatalogue(desk, wanted, country)), revision, before };
+  checkQuote(quoted, wanted, country, isoTime(desk.now()));
+  const { lines, totals } = quoted.quote;
+  return { lines, totals, revision, before };
+};
+
+/** What the customer's cart costs in a country, promised for the quote's time. */
+export const quoteCart = async (
+  desk: Shop & Pick<OrderDesk, "now">,
+  { userId, country }: ActionParams<"v1.orders.quote">,
+): Promise<Quote> => {
+  const { wanted } = await takeCart(desk, userId);
+  const priced = await priceAtCatalogue(desk, wanted, country);
+  const now = desk.now();
+  const quote = { id: newId(), country, ...priced, expiresAt: isoTime(now + desk.config.quoteMs) };
+  await insertQuote(desk.database.db, userId, quote, isoTime(now));
+  return quote;
 };
 
 const acceptOrder = async (
   work: OrdersWork,
   { config }: OrderDesk,
-  { customer, idempotencyKey }: ActionParams<"v1.orders.create">,
+  { customer, idempotencyKey }: CreateParams,
   request: OrderRequest,
   hash: string,
-  { lines, cartRevision }: Quote,
+  offered: Offer,
 ): Promise<Order> => {
-  const order = placeOrder(lines, request, config.pricing, { id: newId(), number: newNumber("M"), at: work.now });
+  const { revision, before } = offered;
+  const order = placeOrder(offered, request, { id: newId(), number: newNumber("M"), at: work.now });
   await insertAnswer(work.trx, customer.id, idempotencyKey, { requestHash: hash, answer: order });
   await insertOrder(work.trx, order, customer);
+  // A cart without a revision, of before there were any, says nothing about what is in an order.
+  if (revision !== undefined && revision > 0) {
+    const isFirst = await setOrderedCart(work.trx, customer.id, before, {
+      revision: Math.max(revision, before?.revision ?? 0),
+      orderId: order.id,
+    });
+    if (!isFirst) throw new CartOrderedMeanwhile();
+  }
+  if (request.quoteId !== undefined && !(await useQuote(work.trx, request.quoteId, order.id))) throw new CartOrderedMeanwhile();
   work.emit("order.created", order.id, {
     ...eventOf({ order, customer }),
     shippingAddress: order.shippingAddress,
     paymentToken: request.paymentToken,
-    ...(cartRevision !== undefined && { cartRevision }),
+    ...(revision !== undefined && { cartRevision: revision }),
   });
   await work.schedule({
     id: `payment-due:${order.id}`,
@@ -130,13 +217,17 @@ const announce = (work: OrdersWork, stored: StoredOrder, status: OrderStatus, re
   if (status === "cancelled") work.emit(announcements.cancelled, order.id, { ...eventOf(stored), reason: reason ?? "cancelled" });
 };
 
-const eventOf = ({ order, customer }: StoredOrder) => ({
-  orderId: order.id,
-  number: order.number,
-  customer,
-  lines: order.lines,
-  totals: order.totals,
-});
+/** Only what consumers of every version know: those of before refuse totals that say more. */
+const eventOf = ({ order, customer }: StoredOrder) => {
+  const { items, shipping, tax, total } = order.totals;
+  return {
+    orderId: order.id,
+    number: order.number,
+    customer,
+    lines: order.lines.map(({ tax: _tax, taxRate: _taxRate, ...line }) => line),
+    totals: { items, shipping, tax, total },
+  };
+};
 
 /** Answers the order as it is after the wish was taken: cancelled, or as before while shipping is asked to stop the parcel. */
 export const cancelOrder = async (

@@ -52,7 +52,31 @@ export interface ReturnRequestTable {
   updated_at: string;
 }
 
+/** What a cart costs, promised until it expires. */
+export interface QuoteTable {
+  id: string;
+  user_id: string;
+  country: string;
+  lines: Json<OrderLine[]>;
+  totals: Json<Totals>;
+  created_at: string;
+  expires_at: string;
+  /** The order that has its prices: one at most. */
+  order_id: string | null;
+}
+
+/** How far a customer's cart is ordered. Carts hear of an order later. */
+export interface OrderedCartTable {
+  user_id: string;
+  /** Of the cart when the last order took it: what came in with it or before is ordered. */
+  revision: number;
+  /** The last order. */
+  order_id: string;
+}
+
 export interface OrdersTables {
+  quote: QuoteTable;
+  ordered_cart: OrderedCartTable;
   return_request: ReturnRequestTable;
   orders: OrderTable;
   order_history: OrderHistoryTable;

@@ -1,7 +1,7 @@
 import type { HistoryEntry, Order, OrderLine, OrderStatus } from "@molecart/mixins/contracts/orders.ts";
 import type { Item } from "@molecart/mixins/contracts/products.ts";
 import { equals, type Money } from "@molecart/mixins/lib/money.ts";
-import { lineTotal, type PricingRules, totalsOf } from "@molecart/mixins/lib/pricing.ts";
+import { type LineTax, lineTotal, type PricingRules, price } from "@molecart/mixins/lib/pricing.ts";
 import { CartEmpty, NotCancellable, NotSellable, TotalChanged } from "./order.errors.ts";
 
 /** What can happen to an order. Most are events of other services; the rest are deadlines and wishes. */
@@ -108,22 +108,63 @@ export interface Quantity {
   quantity: number;
 }
 
-/** Prices the cart's lines by the catalogue; refuses an empty cart and what is not for sale. */
-export const priceLines = (cart: readonly Quantity[], items: readonly Item[]): OrderLine[] => {
+/** A line of a cart as carts tell it. */
+export interface CartedLine extends Quantity {
+  /** Which units came in with which write. Absent where nobody knows. */
+  added?: readonly { quantity: number; revision: number }[] | undefined;
+}
+
+/** What of a cart is in no order yet. Everything that was there when the last order took the cart is in that order, also while carts
+ *  have not heard of it. Lines whose age nobody knows count as new. */
+export const notYetOrdered = (lines: readonly CartedLine[], ordered: number | undefined): Quantity[] =>
+  lines.flatMap(({ sku, quantity, added }) => {
+    if (ordered === undefined || added === undefined) return [{ sku, quantity }];
+    const units = added.filter(({ revision }) => revision > ordered).reduce((sum, addition) => sum + addition.quantity, 0);
+    return units > 0 ? [{ sku, quantity: Math.min(units, quantity) }] : [];
+  });
+
+/** An order's lines and what they cost. */
+export interface PricedOrder {
+  lines: OrderLine[];
+  totals: Order["totals"];
+}
+
+/** Prices the cart's lines by the catalogue, for a country; refuses an empty cart and what is not for sale. */
+export const priceLines = (
+  cart: readonly Quantity[],
+  items: readonly Item[],
+  rules: PricingRules,
+  country: string,
+): PricedOrder => {
   if (cart.length === 0) throw new CartEmpty();
   const bySku = new Map(items.map((item) => [item.sku, item]));
   const refused = cart.filter(({ sku }) => bySku.get(sku)?.sellable !== true).map(({ sku }) => sku);
   if (refused.length > 0) throw new NotSellable(refused);
-  return cart.map(({ sku, quantity }) => {
-    const { productId, name, unitPrice } = bySku.get(sku) as Item;
-    return { sku, productId, name, quantity, unitPrice, total: lineTotal({ quantity, unitPrice }) };
-  });
+  const lines = cart.map(({ sku, quantity }) => ({ quantity, item: bySku.get(sku) as Item }));
+  const { totals, lines: taxes } = price(
+    lines.map(({ quantity, item: { sku, unitPrice, taxClass } }) => ({ sku, quantity, unitPrice, taxClass })),
+    rules,
+    country,
+  );
+  return {
+    totals,
+    lines: lines.map(({ quantity, item: { sku, productId, name, unitPrice } }, index) => ({
+      sku,
+      productId,
+      name,
+      quantity,
+      unitPrice,
+      total: lineTotal({ quantity, unitPrice }),
+      ...(taxes[index] as LineTax),
+    })),
+  };
 };
 
 export interface OrderRequest {
   paymentToken: string;
   shippingAddress: Order["shippingAddress"];
   expectedTotal?: Money | undefined;
+  quoteId?: string | undefined;
 }
 
 export interface Placement {
@@ -133,13 +174,7 @@ export interface Placement {
 }
 
 /** A new order as it is accepted. The prices are the shop's; a total that the customer has not seen is refused. */
-export const placeOrder = (
-  lines: OrderLine[],
-  request: OrderRequest,
-  rules: PricingRules,
-  { id, number, at }: Placement,
-): Order => {
-  const totals = totalsOf(lines, rules);
+export const placeOrder = ({ lines, totals }: PricedOrder, request: OrderRequest, { id, number, at }: Placement): Order => {
   if (request.expectedTotal !== undefined && !equals(request.expectedTotal, totals.total)) {
     throw new TotalChanged(request.expectedTotal, totals.total);
   }

@@ -40,6 +40,12 @@ const readOrders = async (db: Kysely<Tables>): Promise<OrderFact[]> => {
       status,
       lines: lines.map(({ sku, quantity }) => ({ sku, quantity })),
       total: totals.total,
+      sums: {
+        items: totals.items.amount,
+        shipping: totals.shipping.amount,
+        tax: totals.tax.amount,
+        taxes: totals.taxes?.map(({ amount }) => amount.amount) ?? null,
+      },
       history: histories.get(id) ?? [],
       createdAt: created_at,
     }),

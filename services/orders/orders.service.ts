@@ -8,7 +8,7 @@ import { maySee } from "@molecart/mixins/lib/ownership.ts";
 import type { Job } from "@molecart/mixins/messaging/job-runner.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import { OrderNotFound } from "./order.errors.ts";
-import { cancelOrder, createOrder, finishParcelStop, type OrdersWork, react } from "./order.operations.ts";
+import { cancelOrder, createOrder, finishParcelStop, type OrdersWork, quoteCart, react } from "./order.operations.ts";
 import { findOrder, findOrders, findSteps, findUnsettled } from "./order.repository.ts";
 import type { OrdersTables } from "./order.table.ts";
 import { isSettled, unsettled } from "./order.ts";
@@ -16,12 +16,18 @@ import { ordersConfig } from "./orders.config.ts";
 import { receiveReturn, rejectReturn, requestReturn, settleReturn } from "./return.operations.ts";
 import { findReturns } from "./return.repository.ts";
 
+/** Longer than any quote is good for, so that who comes late is told that it has expired. */
+const QUOTES_KEEP_MS = 7 * 86_400_000;
+
 export default implement(orders, {
   mixins: [
     database<OrdersTables>({
       name: "orders",
       migrations: new URL("./migrations/", import.meta.url),
-      trims: (env) => [{ table: "idempotency", column: "created_at", keepMs: ordersConfig(env).answersKeepMs }],
+      trims: (env) => [
+        { table: "idempotency", column: "created_at", keepMs: ordersConfig(env).answersKeepMs },
+        { table: "quote", column: "created_at", keepMs: QUOTES_KEEP_MS },
+      ],
     }),
   ],
 
@@ -36,9 +42,15 @@ export default implement(orders, {
           call: ctx.call.bind(ctx),
           deadline: ctx.locals.deadline,
           config: this.config,
+          now: () => this.clock.now(),
         },
         ctx.params,
       );
+    },
+
+    quote(ctx) {
+      const { database, config } = this;
+      return quoteCart({ database, config, call: ctx.call.bind(ctx), now: () => this.clock.now() }, ctx.params);
     },
 
     async get({ params: { orderId, viewer } }) {

@@ -103,10 +103,20 @@ const priceOf = (lines: readonly OrderLine[], units: readonly Quantity[]): numbe
   return units.reduce((sum, { sku, quantity }) => sum + (prices.get(sku) ?? 0) * quantity, 0);
 };
 
+/** The part of their lines' tax that these units have, where their lines say it. */
+const taxOf = (lines: readonly OrderLine[], units: readonly Quantity[]): number => {
+  const counts = unitsOf(units);
+  return lines.reduce((sum, { sku, quantity, tax }) => sum + share(tax?.amount ?? 0, counts.get(sku) ?? 0, quantity), 0);
+};
+
 /** What units of an order are worth with their part of the tax. Shipping and its tax stay with the shop. */
 const worth = ({ lines, totals }: Pick<Order, "lines" | "totals">, units: readonly Quantity[]): number => {
   const price = priceOf(lines, units);
-  return price + share(totals.tax.amount, price, totals.items.amount + totals.shipping.amount);
+  if (totals.taxIncluded === true) return price;
+  // Orders of before had one rate for everything.
+  return lines.some(({ tax }) => tax !== undefined)
+    ? price + taxOf(lines, units)
+    : price + share(totals.tax.amount, price, totals.items.amount + totals.shipping.amount);
 };
 
 /** The refund for units that have arrived: what all that has ever arrived is worth, less what it was worth before. So the

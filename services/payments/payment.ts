@@ -329,3 +329,9 @@ export const toPayment = (
   createdAt,
   updatedAt,
 });
+
+/** Money moves only for an order that has been heard of. */
+export const ordered = ({ id, orderId, amount, customer, number, charge }: StoredPayment) => {
+  if (amount === null || customer === null || number === null) throw new Error(`Payment ${id} has moved money without an order`);
+  return { about: { orderId, number, paymentId: id, customer }, amount, charge };
+};

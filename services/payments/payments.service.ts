@@ -9,19 +9,9 @@ import { maySee } from "@molecart/mixins/lib/ownership.ts";
 import type { Job } from "@molecart/mixins/messaging/job-runner.ts";
 import { runtimeOf } from "@molecart/mixins/runtime.ts";
 import { openListener } from "./listener.http.ts";
+import type { PaymentDesk, PaymentsWork } from "./payment.desk.ts";
 import { PaymentNotFound } from "./payment.errors.ts";
-import {
-  charge,
-  hearProvider,
-  type PaymentDesk,
-  type PaymentsWork,
-  react,
-  refund,
-  refundReturn,
-  requestRefund,
-  retryRefund,
-  settleRefund,
-} from "./payment.operations.ts";
+import { charge, hearProvider, react } from "./payment.operations.ts";
 import { findPaymentOf, findRefundCases, findRefundsOf } from "./payment.repository.ts";
 import type { PaymentsTables } from "./payment.table.ts";
 import { toPayment } from "./payment.ts";
@@ -29,6 +19,7 @@ import { PROVIDER_LEASE_MS, paymentsConfig } from "./payments.config.ts";
 import type { PaymentProvider } from "./provider.ts";
 import { reconcile, scheduleRound } from "./reconciliation.operations.ts";
 import { findFindings } from "./reconciliation.repository.ts";
+import { refund, refundReturn, requestRefund, retryRefund, settleRefund } from "./refund.operations.ts";
 import { paymentRoutes } from "./routes.http.ts";
 import { withFaults } from "./sandbox.faults.ts";
 import { type SandboxProvider, sandboxProvider } from "./sandbox.provider.ts";

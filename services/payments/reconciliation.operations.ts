@@ -1,12 +1,14 @@
 import type { Finding } from "@molecart/mixins/contracts/payments.ts";
 import { isoTime } from "@molecart/mixins/lib/clock.ts";
 import type { Job } from "@molecart/mixins/messaging/job-runner.ts";
-import { ask, newsOf, type PaymentDesk, type PaymentsWork, react, scheduleCharge, scheduleRefund } from "./payment.operations.ts";
+import { ask, type PaymentDesk, type PaymentsWork } from "./payment.desk.ts";
+import { newsOf, react, scheduleCharge } from "./payment.operations.ts";
 import { findPayments, findPendingRefunds } from "./payment.repository.ts";
 import { chargeKey, type StoredPayment, type StoredRefund } from "./payment.ts";
 import type { ChargeOutcome } from "./provider.ts";
 import { deleteFindings, deleteSettledRefundFindings, setFinding, setReconciled } from "./reconciliation.repository.ts";
 import { type Comparison, compare, isStuck, QUIET_MS, STUCK_MS } from "./reconciliation.ts";
+import { scheduleRefund } from "./refund.operations.ts";
 
 export interface ReconciliationDesk extends PaymentDesk {
   transaction<T>(run: (work: PaymentsWork) => Promise<T>): Promise<T>;

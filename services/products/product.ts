@@ -110,6 +110,8 @@ export const itemsOf = (products: readonly Product[], skus: readonly string[]): 
     const found = items.get(sku);
     if (found === undefined) return [];
     const { product, variant } = found;
-    return [{ sku, productId: product.id, name: product.name, unitPrice: variant.price, sellable: isPublished(product) }];
+    const { id: productId, name, taxClass } = product;
+    const item = { sku, productId, name, unitPrice: variant.price, sellable: isPublished(product) };
+    return [taxClass === undefined ? item : { ...item, taxClass }];
   });
 };

@@ -1,4 +1,5 @@
 import { availableParallelism, loadavg } from "node:os";
+import { pendingLines } from "@molecart/mixins/verify/print.ts";
 import type { VerifyReport } from "@molecart/mixins/verify/report.ts";
 import { outcomeOf, type Tracked } from "./customers.ts";
 import type { Death } from "./nemesis.ts";
@@ -159,7 +160,7 @@ export const tableOf = (report: ChaosReport): string => {
     row("Verify", "checked", "offences"),
     ...(verify?.checks ?? []).map(({ invariant, checked, offences }) => row(invariant, checked, offences.length)),
     ...(verify?.checks ?? []).flatMap(({ offences }) => offences.map((offence) => `  ✗ ${offence}`)),
-    ...(verify?.pending ?? []).map((pending) => `  … ${pending}`),
+    ...(verify?.pending.length ? [`  Pending: ${verify.pending.length}`, ...pendingLines(verify.pending)] : []),
     ...report.offences.map((offence) => `  ✗ ${offence}`),
     "",
     report.ok ? "Nothing lost, nothing doubled." : `FAILED. The evidence: ${report.evidence}`,

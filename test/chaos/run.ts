@@ -89,7 +89,7 @@ export const runChaos = async (options: ChaosOptions): Promise<ChaosReport> => {
       address: () => world.addresses.payments,
       secret: world.webhookSecret,
       random: seeded(`${seed} webhooks`),
-      giveUpAt,
+      patienceMs: CALM_WITHIN_MS,
     });
     const nemesis = new Nemesis({ world, plan, log });
     await customers.signUp();

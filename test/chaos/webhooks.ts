@@ -16,7 +16,8 @@ export interface WebhooksOptions {
   address(): string;
   secret: string;
   random: Random;
-  giveUpAt: number;
+  /** How long one is sent again and again. */
+  patienceMs: number;
 }
 
 const LOOK_EVERY_MS = 300;
@@ -62,7 +63,8 @@ export class Webhooks {
 
   async #send({ id, type, data }: ProviderFact, delayMs: number): Promise<void> {
     await sleep(delayMs);
-    const { address, secret, giveUpAt } = this.#options;
+    const { address, secret, patienceMs } = this.#options;
+    const giveUpAt = Date.now() + patienceMs;
     const body = JSON.stringify({ id, type, data });
     while (Date.now() < giveUpAt) {
       try {

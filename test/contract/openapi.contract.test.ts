@@ -500,7 +500,13 @@ describe("Every operation answers as documented when it is served:", () => {
     await shop.call("getCart");
     await shop.call("getCart", guest);
     await shop.call("removeCartItem", { path: { sku: "OTHER" }, ...guest });
+    await shop.call("addCartItem", { body: { sku, quantity: 1 }, headers: { ...guest.headers, "idempotency-key": newId() } });
+    await shop.call("saveCartItem", { path: { sku }, ...guest });
+    await shop.call("restoreSavedItem", { path: { sku }, ...guest });
+    await shop.call("removeSavedItem", { path: { sku }, ...guest });
     await asCustomer("mergeCart", { body: { cartToken } });
+    const quoted = await asCustomer("quoteCart", { body: { country: ADDRESS.country } });
+    expect(quoted).toMatchObject({ status: 201, body: { lines: [{ sku, quantity: 3 }] } });
     expect((await asCustomer("clearCart")).status).toBe(204);
     expect(
       await asCustomer("placeOrder", {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "@jest/globals";
 import { ManualClock } from "@molecart/mixins/lib/clock.ts";
+import { newId } from "@molecart/mixins/lib/ids.ts";
 import { type Envelope, newEnvelope } from "@molecart/mixins/messaging/envelope.ts";
 import fc from "fast-check";
 import { Redis } from "ioredis";
@@ -11,9 +12,11 @@ import { openRedisStore } from "../../services/carts/cart.redis-store.ts";
 import { openSqliteStore } from "../../services/carts/cart.sqlite-store.ts";
 import type { CartStore } from "../../services/carts/cart.store.ts";
 import {
+  addLine,
   type Lines,
   MAX_QUANTITY,
   mergeLines,
+  moveLine,
   type Quantity,
   removeLine,
   type StoredLine,
@@ -66,7 +69,11 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
     const cartId = fc.constantFrom(USER, GUEST);
     const command = fc.oneof(
       fc.record({ kind: fc.constant("set" as const), cartId, sku, quantity }),
+      fc.record({ kind: fc.constant("add" as const), cartId, sku, quantity }),
       fc.record({ kind: fc.constant("remove" as const), cartId, sku }),
+      fc.record({ kind: fc.constant("save" as const), cartId, sku }),
+      fc.record({ kind: fc.constant("restore" as const), cartId, sku }),
+      fc.record({ kind: fc.constant("forget" as const), cartId, sku }),
       fc.record({ kind: fc.constant("clear" as const), cartId }),
       fc.record({ kind: fc.constant("merge" as const), from: cartId, into: cartId }),
       fc.record({
@@ -78,8 +85,11 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 12 }), async (commands) => {
         const model: Record<string, Lines> = { [USER]: [], [GUEST]: [] };
-        await store.clear(USER);
-        await store.clear(GUEST);
+        const saved: Record<string, Lines> = { [USER]: [], [GUEST]: [] };
+        for (const each of [USER, GUEST]) {
+          await store.clear(each);
+          for (const one of await store.readSaved(each)) await store.removeSaved(each, one.sku);
+        }
         for (const each of commands) {
           switch (each.kind) {
             case "set": {
@@ -88,6 +98,34 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
               expect(await store.setLine(each.cartId, set)).toEqual(model[each.cartId]!.map(shown));
               break;
             }
+            case "add": {
+              const added = line(each.sku, each.quantity);
+              const adding = store.addLine(each.cartId, added, newId());
+              const there = model[each.cartId]!.find((one) => one.sku === each.sku)?.quantity ?? 0;
+              if (there + each.quantity > MAX_QUANTITY) {
+                await expect(adding).rejects.toMatchObject({ type: "QUANTITY_LIMIT", data: { quantity: there } });
+                break;
+              }
+              model[each.cartId] = addLine(model[each.cartId]!, added, 0);
+              expect(await adding).toEqual(model[each.cartId]!.map(shown));
+              break;
+            }
+            case "save": {
+              const moved = moveLine(model[each.cartId]!, saved[each.cartId]!, each.sku, 0);
+              [model[each.cartId], saved[each.cartId]] = [moved.from, moved.into];
+              expect(await store.saveLine(each.cartId, each.sku)).toEqual(model[each.cartId]!.map(shown));
+              break;
+            }
+            case "restore": {
+              const moved = moveLine(saved[each.cartId]!, model[each.cartId]!, each.sku, 0);
+              [saved[each.cartId], model[each.cartId]] = [moved.from, moved.into];
+              expect(await store.restoreLine(each.cartId, each.sku)).toEqual(model[each.cartId]!.map(shown));
+              break;
+            }
+            case "forget":
+              saved[each.cartId] = removeLine(saved[each.cartId]!, each.sku);
+              expect(await store.removeSaved(each.cartId, each.sku)).toEqual(model[each.cartId]!.map(shown));
+              break;
             case "remove":
               model[each.cartId] = removeLine(model[each.cartId]!, each.sku);
               expect(await store.removeLine(each.cartId, each.sku)).toEqual(model[each.cartId]!.map(shown));
@@ -100,6 +138,8 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
               if (each.from !== each.into) {
                 model[each.into] = mergeLines(model[each.into]!, model[each.from]!, 0);
                 model[each.from] = [];
+                saved[each.into] = mergeLines(saved[each.into]!, saved[each.from]!, 0);
+                saved[each.from] = [];
               }
               expect(await store.merge(each.from, each.into)).toEqual(model[each.into]!.map(shown));
               break;
@@ -112,6 +152,8 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
           }
           expect(await store.read(USER)).toEqual(model[USER]!.map(shown));
           expect(await store.read(GUEST)).toEqual(model[GUEST]!.map(shown));
+          expect(await store.readSaved(USER)).toEqual(saved[USER]!.map(shown));
+          expect(await store.readSaved(GUEST)).toEqual(saved[GUEST]!.map(shown));
         }
       }),
       { numRuns: 40 },
@@ -124,23 +166,33 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
     const sku = fc.integer({ min: 0, max: 3 }).map((n) => `S${n}`);
     const quantity = fc.integer({ min: 1, max: 99 });
     const command = fc.oneof(
-      { weight: 4, arbitrary: fc.record({ kind: fc.constant("set" as const), sku, quantity }) },
+      { weight: 3, arbitrary: fc.record({ kind: fc.constant("set" as const), sku, quantity }) },
+      { weight: 3, arbitrary: fc.record({ kind: fc.constant("add" as const), sku, quantity: fc.integer({ min: 1, max: 40 }) }) },
       fc.record({ kind: fc.constant("remove" as const), sku }),
+      fc.record({ kind: fc.constant("save" as const), sku }),
+      fc.record({ kind: fc.constant("restore" as const), sku }),
       fc.record({ kind: fc.constant("clear" as const) }),
       { weight: 2, arbitrary: fc.record({ kind: fc.constant("merge" as const), sku, quantity }) },
       { weight: 3, arbitrary: fc.record({ kind: fc.constant("place" as const) }) },
       { weight: 3, arbitrary: fc.record({ kind: fc.constant("hear" as const), which: fc.nat() }) },
     );
     type Place = { kind: "place"; envelope: Envelope; revision: number; ordered: Lines; heard: boolean };
-    type Done = Place | Exclude<typeof command extends fc.Arbitrary<infer C> ? C : never, { kind: "place" | "hear" }>;
+    /** Units come in: by an addition, a merge, or out of what was saved. */
+    type Arrival = { kind: "arrive"; sku: string; quantity: number };
+    type Done =
+      | Place
+      | Arrival
+      | { kind: "set"; sku: string; quantity: number }
+      | { kind: "leave"; sku: string }
+      | { kind: "clear" };
 
     /** All that was done, once more, where every order that was heard of takes the whole cart as it is placed. */
     const replay = (done: readonly Done[]): Quantities => {
       const cart: Quantities = new Map();
       for (const each of done) {
         if (each.kind === "set") cart.set(each.sku, each.quantity);
-        else if (each.kind === "remove") cart.delete(each.sku);
-        else if (each.kind === "merge") cart.set(each.sku, cap((cart.get(each.sku) ?? 0) + each.quantity));
+        else if (each.kind === "leave") cart.delete(each.sku);
+        else if (each.kind === "arrive") cart.set(each.sku, cap((cart.get(each.sku) ?? 0) + each.quantity));
         else if (each.kind === "clear" || each.heard) cart.clear();
       }
       return cart;
@@ -149,6 +201,7 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 16 }), async (commands) => {
         await store.clear(USER);
+        for (const { sku: kept } of await store.readSaved(USER)) await store.removeSaved(USER, kept);
         const done: Done[] = [];
         for (const each of commands) {
           if (each.kind === "place") {
@@ -163,13 +216,41 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
             );
             late.heard = true;
           } else {
-            done.push(each);
-            if (each.kind === "set") await store.setLine(USER, line(each.sku, each.quantity));
-            else if (each.kind === "remove") await store.removeLine(USER, each.sku);
-            else if (each.kind === "clear") await store.clear(USER);
-            else {
-              await store.setLine(GUEST, line(each.sku, each.quantity));
-              await store.merge(GUEST, USER);
+            switch (each.kind) {
+              case "set":
+                await store.setLine(USER, line(each.sku, each.quantity));
+                done.push(each);
+                break;
+              case "add": {
+                const isRefused = await store.addLine(USER, line(each.sku, each.quantity), newId()).then(
+                  () => false,
+                  (error) => error.type === "QUANTITY_LIMIT",
+                );
+                if (!isRefused) done.push({ ...each, kind: "arrive" });
+                break;
+              }
+              case "remove":
+              case "save":
+                await (each.kind === "save" ? store.saveLine(USER, each.sku) : store.removeLine(USER, each.sku));
+                done.push({ kind: "leave", sku: each.sku });
+                break;
+              case "restore": {
+                const kept = (await store.readSaved(USER)).find((one) => one.sku === each.sku);
+                await store.restoreLine(USER, each.sku);
+                if (kept !== undefined) done.push({ kind: "arrive", sku: each.sku, quantity: kept.quantity });
+                break;
+              }
+              case "clear":
+                await store.clear(USER);
+                done.push(each);
+                break;
+              case "merge":
+                await store.setLine(GUEST, line(each.sku, each.quantity));
+                await store.merge(GUEST, USER);
+                done.push({ ...each, kind: "arrive" });
+                break;
+              default:
+                each satisfies never;
             }
           }
           expect(quantities(await store.read(USER))).toEqual(Object.fromEntries(replay(done)));
@@ -193,6 +274,102 @@ const conforms = (setUp: () => Promise<{ store: CartStore; reopen(): Promise<Car
     const lines = numbered(50);
     await Promise.all(lines.map((each) => store.setLine(USER, each)));
     expect([...(await store.read(USER))].sort(bySku)).toEqual(lines.sort(bySku));
+  });
+
+  test("adds up exactly what 50 add at the same moment", async () => {
+    await fill(USER, [line("A", 7)]);
+    await Promise.all(Array.from({ length: 50 }, () => store.addLine(USER, line("A"), newId())));
+    expect(await store.read(USER)).toEqual([line("A", 57)]);
+  });
+
+  test("would lose additions if each were read and set: what adding is there for", async () => {
+    const addUnguarded = async () => {
+      const [known] = await store.read(USER);
+      await store.setLine(USER, line("A", (known?.quantity ?? 0) + 1));
+    };
+    await Promise.all(Array.from({ length: 50 }, addUnguarded));
+    expect((await store.read(USER))[0]!.quantity).toBeLessThan(50);
+  });
+
+  test("stops at 99, however many add at the same moment, and refuses the rest whole", async () => {
+    const adding = Array.from({ length: 40 }, () => store.addLine(USER, line("A", 3), newId()));
+    const refused = (await Promise.allSettled(adding)).filter((outcome) => outcome.status === "rejected");
+    expect(refused).toHaveLength(7);
+    for (const { reason } of refused) expect(reason).toMatchObject({ type: "QUANTITY_LIMIT", data: { sku: "A", quantity: 99 } });
+    expect(quantities(await store.read(USER))).toEqual({ A: 99 });
+  });
+
+  test("adds once under one key, however often and whatever has become of the line, and refuses it for something else", async () => {
+    await Promise.all(Array.from({ length: 10 }, () => store.addLine(USER, line("A", 2), "key")));
+    expect(quantities(await store.read(USER))).toEqual({ A: 2 });
+    expect(await store.hasAdded(USER, "key")).toBe(true);
+    expect(await store.hasAdded(USER, "other")).toBe(false);
+    await store.clear(USER);
+    expect(await store.addLine(USER, line("A", 2), "key")).toEqual([]);
+    await expect(store.addLine(USER, line("A", 3), "key")).rejects.toMatchObject({ type: "IDEMPOTENCY_KEY_REUSED" });
+    expect(quantities(await store.addLine(GUEST, line("A", 3), "key"))).toEqual({ A: 3 });
+  });
+
+  test("remembers no key of an addition that was refused", async () => {
+    await fill(USER, [line("A", 99)]);
+    await expect(store.addLine(USER, line("A", 1), "key")).rejects.toMatchObject({ type: "QUANTITY_LIMIT" });
+    await store.removeLine(USER, "A");
+    expect(await store.addLine(USER, line("A", 1), "key")).toEqual([line("A", 1)]);
+  });
+
+  test("loses no unit when a line is saved and restored by many at the same moment, while others add", async () => {
+    await fill(USER, [line("A", 10), line("B", 1)]);
+    await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        n % 4 === 0
+          ? store.addLine(USER, line("A"), newId())
+          : n % 2 === 0
+            ? store.saveLine(USER, "A")
+            : store.restoreLine(USER, "A"),
+      ),
+    );
+    const [inCart, kept] = [quantities(await store.read(USER)), quantities(await store.readSaved(USER))];
+    expect((inCart.A ?? 0) + (kept.A ?? 0)).toBe(15);
+    expect(inCart.B).toBe(1);
+  });
+
+  test("merges what is saved with what is saved, and nothing at all when it does not fit", async () => {
+    await fill(USER, [line("A", 2), line("B", 1)]);
+    await fill(GUEST, [line("A", 3), line("C", 1)]);
+    await store.saveLine(USER, "A");
+    await store.saveLine(GUEST, "A");
+    await Promise.all([store.merge(GUEST, USER), store.merge(GUEST, USER)]);
+    expect(quantities(await store.read(USER))).toEqual({ B: 1, C: 1 });
+    expect(quantities(await store.readSaved(USER))).toEqual({ A: 5 });
+    expect([await store.read(GUEST), await store.readSaved(GUEST)]).toEqual([[], []]);
+
+    await fill(GUEST, numbered(100, "G"));
+    await store.merge(GUEST, USER);
+    await fill(GUEST, [...numbered(99, "H"), line("KEPT")]);
+    await store.saveLine(GUEST, "KEPT");
+    await expect(store.merge(GUEST, USER)).rejects.toMatchObject({ type: "CART_FULL" });
+    expect(quantities(await store.readSaved(GUEST))).toEqual({ KEPT: 1 });
+    expect(await store.read(GUEST)).toHaveLength(99);
+  });
+
+  test("saves 100 lines and not one more, and leaves in the cart what does not fit", async () => {
+    await fill(USER, numbered(100));
+    for (const { sku } of numbered(100)) await store.saveLine(USER, sku);
+    await fill(USER, [line("NEW"), line("S1", 1)]);
+    await expect(store.saveLine(USER, "NEW")).rejects.toMatchObject({ type: "CART_FULL" });
+    await store.saveLine(USER, "S1");
+    expect(quantities(await store.read(USER))).toEqual({ NEW: 1 });
+    expect(await store.readSaved(USER)).toHaveLength(100);
+  });
+
+  test("takes nothing of an order out of what is saved", async () => {
+    await fill(USER, [line("A", 2), line("B", 1)]);
+    await store.saveLine(USER, "A");
+    await fill(USER, [line("A", 3)]);
+    const { lines, revision } = await store.snapshot(USER);
+    await order(orderCreated(), [...lines], USER, revision);
+    expect(await store.read(USER)).toEqual([]);
+    expect(await store.readSaved(USER)).toEqual([line("A", 2)]);
   });
 
   test("ends 50 parallel writes to one SKU with one line of one of their quantities", async () => {
@@ -418,6 +595,17 @@ describe("the embedded cart store", () => {
     await tearDown();
   });
 
+  test("forgets the key of an addition after a day", async () => {
+    const { store, clock, tearDown } = await open();
+    await store.addLine(USER, line("A", 1), "key");
+    clock.advance(DAY_MS - 1);
+    expect(quantities(await store.addLine(USER, line("A", 1), "key"))).toEqual({ A: 1 });
+    clock.advance(1);
+    expect(await store.hasAdded(USER, "key")).toBe(false);
+    expect(quantities(await store.addLine(USER, line("A", 2), "key"))).toEqual({ A: 3 });
+    await tearDown();
+  });
+
   test("refuses a second owner by name", async () => {
     const { options, tearDown } = await open();
     await expect(openSqliteStore(options)).rejects.toMatchObject({ type: "STORE_IN_USE" });
@@ -482,6 +670,12 @@ describeWith(["redis"], "the served cart store", () => {
     await store.setLine(USER, line("A", 2));
     expect(await remainingDays(`cart:${GUEST}`)).toBe(30);
     expect(await remainingDays(`cart:${USER}`)).toBe(90);
+    await store.addLine(USER, line("A", 1), "key");
+    expect(await remainingDays(`addition:${USER}:key`)).toBe(1);
+    await store.setLine(GUEST, line("A", 2));
+    await store.saveLine(GUEST, "A");
+    expect(await remainingDays(`cart:saved:${GUEST}`)).toBe(30);
+    await store.restoreLine(GUEST, "A");
 
     const event = orderCreated();
     for (const write of [

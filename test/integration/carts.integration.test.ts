@@ -121,7 +121,8 @@ const behaves = (environment: () => Record<string, string>) => {
   test("shows what is in it with current prices, totals and stock", async () => {
     expect(await call("v1.carts.get", { cartId: USER })).toEqual({
       lines: [],
-      totals: { items: eur(0), shipping: eur(0), tax: eur(0), total: eur(0) },
+      saved: [],
+      totals: { items: eur(0), shipping: eur(0), tax: eur(0), total: eur(0), taxes: [] },
     });
     await put("LAMP", 2);
     neighbours.items.set("LAMP", item("LAMP", 1_500));
@@ -135,6 +136,8 @@ const behaves = (environment: () => Record<string, string>) => {
           unitPrice: eur(1_500),
           total: eur(3_000),
           available: true,
+          priceWhenAdded: eur(2_000),
+          priceChanged: "lowered",
         },
         {
           sku: "CHAIR",
@@ -144,9 +147,18 @@ const behaves = (environment: () => Record<string, string>) => {
           unitPrice: eur(9_900),
           total: eur(19_800),
           available: false,
+          unavailable: "TOO_FEW",
+          availableQuantity: 1,
         },
       ],
-      totals: { items: eur(22_800), shipping: eur(0), tax: eur(4_332), total: eur(27_132) },
+      saved: [],
+      totals: {
+        items: eur(22_800),
+        shipping: eur(0),
+        tax: eur(4_332),
+        total: eur(27_132),
+        taxes: [{ class: "standard", rate: 1_900, base: eur(22_800), amount: eur(4_332) }],
+      },
     });
     expect((await put("LAMP", 1)).lines.map(({ sku, quantity }) => [sku, quantity])).toEqual([
       ["LAMP", 1],
@@ -162,6 +174,56 @@ const behaves = (environment: () => Record<string, string>) => {
     await expect(put("RETIRED", 1)).rejects.toMatchObject({ type: "NOT_SELLABLE", code: 409 });
     await expect(put("LAMP", 100)).rejects.toMatchObject({ type: "VALIDATION_ERROR" });
     expect(await linesOf()).toEqual([]);
+  });
+
+  const add = (sku: string, quantity: number, idempotencyKey: string, cartId = USER) =>
+    call("v1.carts.addItem", { cartId, sku, quantity, idempotencyKey });
+
+  test("adds what 50 ask for at the same moment, exactly, and once under one key", async () => {
+    await Promise.all(Array.from({ length: 50 }, (_, n) => add("LAMP", 1, `key-${n}`)));
+    await Promise.all(Array.from({ length: 5 }, () => add("LAMP", 1, "key-1")));
+    expect(await linesOf()).toEqual([["LAMP", 50]]);
+  });
+
+  test("adds nothing that is unknown, archived or sold out, nor beyond the limit, and says so by codes", async () => {
+    neighbours.items.set("GONE", item("GONE", 100));
+    neighbours.stock.set("GONE", 0);
+    await expect(add("NOTHING", 1, "k1")).rejects.toMatchObject({ type: "SKU_NOT_FOUND", code: 404 });
+    await expect(add("RETIRED", 1, "k2")).rejects.toMatchObject({ type: "NOT_SELLABLE", code: 409 });
+    await expect(add("GONE", 1, "k3")).rejects.toMatchObject({ type: "SOLD_OUT", code: 409, data: { sku: "GONE" } });
+    await add("LAMP", 98, "k4");
+    await expect(add("LAMP", 2, "k5")).rejects.toMatchObject({ type: "QUANTITY_LIMIT", code: 409 });
+    await expect(add("LAMP", 97, "k4")).rejects.toMatchObject({ type: "IDEMPOTENCY_KEY_REUSED", code: 422 });
+    expect(await linesOf()).toEqual([["LAMP", 98]]);
+  });
+
+  test("answers an addition that is repeated after the product was sold out as it did before", async () => {
+    await add("LAMP", 1, "k1");
+    neighbours.stock.set("LAMP", 0);
+    expect((await add("LAMP", 1, "k1")).lines).toEqual([
+      expect.objectContaining({ sku: "LAMP", quantity: 1, available: false, unavailable: "SOLD_OUT" }),
+    ]);
+    await expect(add("LAMP", 1, "k2")).rejects.toMatchObject({ type: "SOLD_OUT" });
+  });
+
+  test("keeps for later what is saved: out of the totals and out of orders, until it is restored or forgotten", async () => {
+    await put("LAMP", 2);
+    await put("CHAIR", 1);
+    const saved = await call("v1.carts.saveItem", { cartId: USER, sku: "LAMP" });
+    expect(saved.saved).toEqual([expect.objectContaining({ sku: "LAMP", quantity: 2, name: "The LAMP", available: true })]);
+    expect(saved.totals.items).toEqual(eur(9_900));
+    expect(await call("v1.carts.saveItem", { cartId: USER, sku: "LAMP" })).toEqual(saved);
+    expect(await linesOf()).toEqual([["CHAIR", 1]]);
+    const restored = await call("v1.carts.restoreItem", { cartId: USER, sku: "LAMP" });
+    expect(restored.lines.map(({ sku, quantity }) => [sku, quantity])).toEqual([
+      ["CHAIR", 1],
+      ["LAMP", 2],
+    ]);
+    expect(restored.saved).toEqual([]);
+    await call("v1.carts.saveItem", { cartId: USER, sku: "CHAIR" });
+    await call("v1.carts.clear", { cartId: USER });
+    expect((await call("v1.carts.get", { cartId: USER })).saved).toHaveLength(1);
+    expect((await call("v1.carts.removeSaved", { cartId: USER, sku: "CHAIR" })).saved).toEqual([]);
   });
 
   test("keeps showing a line whose product has vanished, but does not count it", async () => {

@@ -25,7 +25,8 @@ for (const { world: name, servers, open } of worlds) {
     let world: World;
     let stage: Stage<OrdersTables>;
     let clock: ManualClock;
-    let cart: { sku: string; quantity: number }[];
+    let cart: { sku: string; quantity: number; added?: { quantity: number; revision: number }[] }[];
+    let revision: number;
     let price: number;
     let parcelStops: boolean;
     /** The orders that were said to have changed. */
@@ -34,7 +35,7 @@ for (const { world: name, servers, open } of worlds) {
     let key = 0;
 
     const fakes = (): ServiceSchema[] => [
-      { name: "carts", version: 1, actions: { lines: () => lookIntoCart().then(() => ({ lines: cart, revision: 7 })) } },
+      { name: "carts", version: 1, actions: { lines: () => lookIntoCart().then(() => ({ lines: cart, revision })) } },
       {
         name: "products",
         version: 1,
@@ -111,6 +112,7 @@ for (const { world: name, servers, open } of worlds) {
     afterAll(() => world.close());
     beforeEach(async () => {
       cart = [{ sku: "A", quantity: 2 }];
+      revision = 7;
       price = 1_000;
       lookIntoCart = async () => {};
       parcelStops = true;
@@ -157,7 +159,8 @@ for (const { world: name, servers, open } of worlds) {
             orderId: order.id,
             customer,
             paymentToken: "tok",
-            lines: order.lines,
+            lines: order.lines.map(({ tax: _tax, taxRate: _rate, ...line }) => line),
+            totals: { items: eur(2_000), shipping: eur(490), tax: eur(473), total: eur(2_963) },
             cartRevision: 7,
           }),
         },
@@ -248,6 +251,110 @@ for (const { world: name, servers, open } of worlds) {
       cart = [];
       emptied.resolve();
       expect(await copy).toEqual(order);
+    });
+
+    const inCart = (...units: [sku: string, quantity: number, revision: number][]) => {
+      cart = units.map(([sku, quantity, at]) => ({ sku, quantity, added: [{ quantity, revision: at }] }));
+      revision = Math.max(...units.map(([, , at]) => at));
+    };
+    const ordersKept = async () => (await stage.database.db.selectFrom("orders").select("id").execute()).length;
+
+    test("takes the same units once, however many orders with keys of their own ask at the same moment", async () => {
+      inCart(["A", 2, 7]);
+      const outcomes = await Promise.allSettled(Array.from({ length: 10 }, () => place()));
+      const accepted = outcomes.filter((outcome) => outcome.status === "fulfilled").map(({ value }) => value);
+      const refused = outcomes.filter((outcome) => outcome.status === "rejected").map(({ reason }) => reason);
+      expect(accepted).toHaveLength(1);
+      for (const reason of refused)
+        expect(reason).toMatchObject({ type: "CART_ALREADY_ORDERED", code: 409, data: { orderId: accepted[0]?.id } });
+      expect(await ordersKept()).toBe(1);
+    });
+
+    test("takes only what has come in since the last order, while carts have not heard of that one", async () => {
+      inCart(["A", 2, 7], ["B", 1, 8]);
+      const first = await place();
+      // Nothing is new, although a line has gone: what is left was ordered.
+      inCart(["A", 2, 7]);
+      await expect(place()).rejects.toMatchObject({ type: "CART_ALREADY_ORDERED", data: { orderId: first.id } });
+      inCart(["A", 2, 7], ["C", 3, 9]);
+      const second = await place();
+      expect(second.lines.map(({ sku, quantity }) => [sku, quantity])).toEqual([["C", 3]]);
+      await stage.call("v1.orders.cancel", { orderId: first.id, viewer, reason: "changed my mind" });
+      await expect(place()).rejects.toMatchObject({ type: "CART_ALREADY_ORDERED", data: { orderId: second.id } });
+      // Carts have heard of both.
+      cart = [];
+      await expect(place()).rejects.toMatchObject({ type: "CART_EMPTY" });
+      inCart(["A", 2, 12]);
+      await expect(place()).resolves.toMatchObject({ status: "pending" });
+    });
+
+    test("orders again what came in while another order was being accepted, and no more", async () => {
+      inCart(["A", 1, 7]);
+      let looks = 0;
+      lookIntoCart = async () => {
+        looks += 1;
+        if (looks > 1) return;
+        await place();
+        inCart(["A", 1, 7], ["B", 1, 8]);
+      };
+      const order = await place();
+      expect(order.lines.map(({ sku }) => sku)).toEqual(["B"]);
+      expect(looks).toBe(3);
+    });
+
+    describe("a quote", () => {
+      const quote = (country = "GB") => stage.call("v1.orders.quote", { userId: customer.id, country });
+
+      test("is what an order costs until it expires, although the catalogue has changed since", async () => {
+        const { id, totals, lines, expiresAt } = await quote();
+        expect(totals.total).toEqual(eur(2_963));
+        expect(Date.parse(expiresAt) - clock.now()).toBe(15 * 60_000);
+        price = 9_999;
+        clock.advance(15 * 60_000 - 1);
+        const order = await place({ quoteId: id });
+        expect([order.totals, order.lines]).toEqual([totals, lines]);
+        expect((await place()).totals.items).toEqual(eur(19_998));
+      });
+
+      test("is refused when it is late, of another cart, for another country, somebody else's or unknown", async () => {
+        const { id } = await quote();
+        const abroad = await quote("AT");
+        const refused = (more: object, type: string, code = 409) => expect(place(more)).rejects.toMatchObject({ type, code });
+        await refused({ quoteId: abroad.id }, "QUOTE_COUNTRY_DIFFERS");
+        await refused({ quoteId: id, customer: { ...customer, id: "customer-2" } }, "QUOTE_NOT_FOUND", 404);
+        await refused({ quoteId: "nothing" }, "QUOTE_NOT_FOUND", 404);
+        await refused({ quoteId: id, expectedTotal: eur(1) }, "TOTAL_CHANGED");
+        cart = [{ sku: "A", quantity: 3 }];
+        await refused({ quoteId: id }, "QUOTE_CHANGED");
+        cart = [{ sku: "A", quantity: 2 }];
+        clock.advance(15 * 60_000);
+        await refused({ quoteId: id }, "QUOTE_EXPIRED");
+        expect(await ordersKept()).toBe(0);
+      });
+
+      test("is good for one order, however many ask at the same moment, and answers its key again", async () => {
+        const { id } = await quote();
+        const requests = Array.from({ length: 8 }, () => request({ quoteId: id }));
+        const outcomes = await Promise.allSettled(requests.map((one) => stage.call("v1.orders.create", one)));
+        const [order, ...others] = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+        expect(others).toEqual([]);
+        for (const outcome of outcomes)
+          if (outcome.status === "rejected")
+            expect(outcome.reason).toMatchObject({ type: "QUOTE_USED", code: 409, data: { orderId: order?.id } });
+        cart = [];
+        const winner = requests[outcomes.findIndex(({ status }) => status === "fulfilled")];
+        expect(await stage.call("v1.orders.create", winner as never)).toEqual(order);
+      });
+
+      test("is not made of an empty cart, or of what is ordered or not for sale", async () => {
+        cart = [];
+        await expect(quote()).rejects.toMatchObject({ type: "CART_EMPTY" });
+        cart = [{ sku: "DRAFT", quantity: 1 }];
+        await expect(quote()).rejects.toMatchObject({ type: "NOT_SELLABLE" });
+        inCart(["A", 1, 7]);
+        await place();
+        await expect(quote()).rejects.toMatchObject({ type: "CART_ALREADY_ORDERED" });
+      });
     });
 
     test("confirms a reserved and paid order once, and says so once", async () => {
@@ -416,11 +523,11 @@ for (const { world: name, servers, open } of worlds) {
           { sku: "A", quantity: 1, restock: false },
         ];
         const received = await stage.call("v1.orders.receiveReturn", { returnId: asked.id, lines });
-        // Two of A, 1000 each, and their part of the order's tax: 853 * 2000 / 4490.
-        expect(received).toMatchObject({ status: "received", received: lines, refund: eur(2_379) });
+        // Two of A, 1000 each, at 19 %.
+        expect(received).toMatchObject({ status: "received", received: lines, refund: eur(2_380) });
         expect((await stage.sent(order.id)).at(-1)).toEqual({
           type: "return.received",
-          data: { orderId: order.id, number: order.number, returnId: asked.id, customer, lines, refundAmount: eur(2_379) },
+          data: { orderId: order.id, number: order.number, returnId: asked.id, customer, lines, refundAmount: eur(2_380) },
         });
         expect(await stage.call("v1.orders.receiveReturn", { returnId: asked.id, lines })).toEqual(received);
         expect((await sentTypes(order)).filter((type) => type === "return.received")).toHaveLength(1);

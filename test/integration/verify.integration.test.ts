@@ -113,6 +113,16 @@ const BREAKS: { invariant: string; how: string; damage(d: Damage): string[]; say
     says: /another total than was answered/,
   },
   {
+    invariant: "accepted orders exist",
+    how: "an order's taxes are not its tax",
+    damage: (d) => {
+      const id = d.order("confirmed");
+      d.sql("orders", "update orders set totals = json_set(totals, '$.taxes[0].amount.amount', 1) where id = ?", id);
+      return [id];
+    },
+    says: /has a total that does not add up/,
+  },
+  {
     invariant: "orders are in the state that their events lead to",
     how: "an order is confirmed without a payment",
     damage: (d) => {

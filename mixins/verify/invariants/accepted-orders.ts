@@ -1,8 +1,8 @@
-import type { OrdersFacts } from "../facts.ts";
+import type { OrderFact, OrdersFacts } from "../facts.ts";
 import type { Invariant, Offence } from "../invariant.ts";
 import { groupBy, type View } from "../view.ts";
 
-/** What was answered to a customer is there, as it was answered, and was announced exactly once. */
+/** What was answered to a customer is there, as it was answered, adds up, and was announced exactly once. */
 export const acceptedOrders: Invariant = {
   name: "accepted orders exist",
   needs: ["orders"],
@@ -22,6 +22,7 @@ export const acceptedOrders: Invariant = {
             values: `event ${eventId}`,
           })),
         ...facts.orders.flatMap(({ id }) => wronglyAnnounced(view, id)),
+        ...facts.orders.flatMap((order) => wronglyAdded(view, order)),
       ],
     };
   },
@@ -49,6 +50,15 @@ const answeredTwice = (view: View, { answers }: OrdersFacts): Offence[] =>
       rule: "is the answer to several requests",
       values: same.map(({ userId, key }) => `${userId} ${key}`).join(", "),
     }));
+
+const wronglyAdded = (view: View, { id, total, sums }: OrderFact): Offence[] => {
+  if (sums === undefined) return [];
+  const { items, shipping, tax, taxes } = sums;
+  const taxed = taxes?.reduce((sum, amount) => sum + amount, 0) ?? tax;
+  if (items + shipping + tax === total.amount && taxed === tax && Math.min(items, shipping, tax) >= 0) return [];
+  const values = `${items} + ${shipping} + ${tax} (${taxes?.join(" + ") ?? "not by class"}), in all ${total.amount}`;
+  return [{ offender: view.nameOf(id), rule: "has a total that does not add up", values }];
+};
 
 const wronglyAnnounced = (view: View, orderId: string): Offence[] => {
   const count = view.sent("orders", orderId, "order.created").length;

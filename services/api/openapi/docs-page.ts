@@ -58,6 +58,21 @@ const fields = ({ properties = {}, required = [] }: JsonSchema): string =>
     })
     .join("")}</table>`;
 
+interface Reference {
+  $ref?: string;
+}
+
+interface Operation {
+  operationId: string;
+  summary: string;
+  description: string;
+  tags: string[];
+  parameters: (Parameter & Reference)[];
+  requestBody?: { content: Record<string, { schema: JsonSchema; example: unknown }> };
+  responses: Record<string, Response>;
+}
+type Response = Json & Reference;
+
 interface Parameter {
   name: string;
   in: string;
@@ -73,8 +88,10 @@ const common = ["IfNoneMatch", "RequestTimeout", "Prefer", "RequestId"].map((nam
 /** Written out, but for what is the same everywhere. */
 class Page {
   readonly #document: OpenApiDocument;
+  readonly #usual: ReadonlySet<string>;
   constructor(document: OpenApiDocument) {
     this.#document = document;
+    this.#usual = usualRefusals(document);
   }
 
   render(): string {
@@ -83,9 +100,9 @@ class Page {
       tags: { name: string; description?: string }[];
     } & OpenApiDocument;
     const operations = Object.entries(paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
+      Object.entries(methods).map(([method, operation]) => ({ path, method, operation: operation as unknown as Operation })),
     );
-    const ofTag = (tag: string) => operations.filter(({ operation }) => (operation.tags as string[]).includes(tag));
+    const ofTag = (tag: string) => operations.filter(({ operation }) => operation.tags.includes(tag));
     const links = tags.map(
       ({ name }) =>
         `<li><a href="#tag-${anchor(name)}">${escapeHtml(name)}</a><ul>${ofTag(name)
@@ -141,8 +158,8 @@ ${prose(info.description)}
 </header>
 ${sections.join("\n")}
 <section id="headers"><h2>Headers</h2>
-<h3>Of requests</h3><table>${requestHeaders.map(headerRow).join("")}</table>
-<h3>Of answers</h3><table>${answerHeaders.map(headerRow).join("")}</table></section>
+<h3>Of requests</h3><table class="headers">${requestHeaders.map(headerRow).join("")}</table>
+<h3>Of answers</h3><table class="headers">${answerHeaders.map(headerRow).join("")}</table></section>
 <section id="errors"><h2>Errors</h2>${errors.join("")}</section>
 <section id="schemas"><h2>Schemas</h2>${schemas.join("")}</section>
 </main>
@@ -160,16 +177,14 @@ ${sections.join("\n")}
       .reduce<unknown>((place, step) => (place as Json)[step], this.#document) as T;
   }
 
-  #operation(path: string, method: string, operation: Json): string {
-    const { operationId, summary, description, requestBody, responses } = operation as Record<string, string> & {
-      requestBody?: Json;
-      responses: Record<string, Json>;
-    };
-    const references = operation.parameters as (Parameter & { $ref?: string })[];
-    const given = references.filter(({ $ref = "" }) => !common.includes($ref)).map((one) => this.#follow(one));
-    const body = (requestBody as unknown as { content: Record<string, { schema: JsonSchema; example: unknown }> } | undefined)
-      ?.content;
-    const json = body?.["application/json"];
+  #operation(path: string, method: string, operation: Operation): string {
+    const { operationId, summary, description, parameters, requestBody, responses } = operation;
+    const given = parameters.filter(({ $ref = "" }) => !common.includes($ref)).map((one) => this.#follow(one));
+    const json = requestBody?.content["application/json"];
+    const { usual = [], special = [] } = Object.groupBy(Object.entries(responses), ([, { $ref = "" }]) =>
+      this.#usual.has($ref) ? "usual" : "special",
+    );
+    const links = usual.map(([status, response]) => linkTo(response, `<b class="bad">${status}</b>`));
     return `<details class="operation" id="${operationId}" data-method="${method}" data-path="${escapeHtml(path)}">
 <summary><b class="${method}">${method}</b> <code>${escapeHtml(path)}</code> <span>${escapeHtml(summary)}</span></summary>
 <div class="inside">
@@ -177,10 +192,9 @@ ${sections.join("\n")}
 ${given.length === 0 ? "" : `<h4>Parameters</h4><table><thead><tr><th>name</th><th>in</th><th>what</th></tr></thead><tbody>${given.map(parameterRow).join("")}</tbody></table>`}
 ${json === undefined ? "" : `<h4>Body</h4><p>${typeOf(json.schema)}</p><pre>${pretty(json.example)}</pre>`}
 <h4>Answers</h4>
-${Object.entries(responses as unknown as Record<string, Json>)
-  .map(([status, response]) => this.#response(status, response))
-  .join("")}
-${tryIt(operationId as string, given, json?.example)}
+${special.map(([status, response]) => this.#response(status, response)).join("")}
+<p class="answer">As almost everywhere: ${links.join(" ")}</p>
+${tryIt(operationId, given, json?.example)}
 </div>
 </details>`;
   }
@@ -192,13 +206,9 @@ ${tryIt(operationId as string, given, json?.example)}
     return `<details class="operation" id="error-${name}"><summary>${name}</summary><div class="inside">${prose(response.description)}<p><code>application/problem+json</code> ${typeOf(schema)}</p>${shown.join("")}</div></details>`;
   }
 
-  #response(status: string, given: Json): string {
-    const { $ref } = given as { $ref?: string };
-    if ($ref !== undefined) {
-      const link = `<a href="#error-${$ref.split("/").at(-1)}">details</a>`;
-      return `<div class="answer"><b class="bad">${status}</b> <div>${prose(this.#follow(given).description)}</div> ${link}</div>`;
-    }
-    const response = given;
+  #response(status: string, response: Response): string {
+    if (response.$ref !== undefined)
+      return `<div class="answer"><b class="bad">${status}</b> <div>${prose(this.#follow(response).description)}</div> ${linkTo(response, "details")}</div>`;
     const content = Object.entries(
       (response.content ?? {}) as Record<
         string,
@@ -214,6 +224,18 @@ ${tryIt(operationId as string, given, json?.example)}
     return `<details class="answer"><summary><b class="${kind}">${status}</b> ${prose(response.description)}</summary>${bodies.join("")}<p>Headers: ${headers.join(" ")}</p></details>`;
   }
 }
+
+/** What three of four operations may answer needs no lines of its own at each of them. */
+const usualRefusals = ({ paths }: OpenApiDocument): Set<string> => {
+  const operations = Object.values(paths).flatMap(Object.values);
+  const references = operations.flatMap(({ responses }) => Object.values(responses as Record<string, { $ref?: string }>));
+  const byReference = Map.groupBy(references, ({ $ref }) => $ref);
+  const isUsual = ([$ref, uses]: [string | undefined, unknown[]]) =>
+    $ref !== undefined && uses.length > (operations.length * 3) / 4;
+  return new Set([...byReference].filter(isUsual).map(([$ref]) => $ref as string));
+};
+
+const linkTo = ({ $ref = "" }: Reference, html: string): string => `<a href="#error-${$ref.split("/").at(-1)}">${html}</a>`;
 
 const anchor = (tag: string): string => tag.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-");
 

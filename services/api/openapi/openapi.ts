@@ -5,9 +5,9 @@ import { type JsonSchema, pascal, SchemaBook } from "@molecart/mixins/openapi/sc
 import type { TSchema } from "typebox";
 import { CART_TOKEN } from "../cart-identity.ts";
 import { pathSchemas, type Route } from "../route.ts";
-import { operationIdOf, tagDescriptions, tagOf } from "./operation-names.ts";
 import { type PossibleRefusal, refusalsOf } from "./refusals.ts";
 import { Problem, schemaDescriptions, schemaModules } from "./schemas.ts";
+import { tagDescriptions, tagOf } from "./tags.ts";
 
 type Json = Record<string, unknown>;
 
@@ -287,7 +287,7 @@ class Generator {
   }
 
   operation(route: Route): Json {
-    const operationId = operationIdOf(route);
+    const { name: operationId } = route;
     const requestBody = this.#requestBody(route, operationId);
     const refusals = [...refusalsOf(route)].map(([status, possible]) => [
       status,

@@ -10,6 +10,7 @@ import * as products from "@molecart/mixins/contracts/products.ts";
 import * as shipping from "@molecart/mixins/contracts/shipping.ts";
 import * as users from "@molecart/mixins/contracts/users.ts";
 import { Type } from "typebox";
+import { OrderEnd, OrderStep } from "../order-steps.ts";
 import { Overview } from "../overview.ts";
 import { ProductDetail } from "../product-detail.ts";
 
@@ -38,7 +39,7 @@ export const schemaModules = {
   shipping,
   notifications,
   operations,
-  api: { Overview, ProductDetail, Problem, InvalidField },
+  api: { Overview, OrderStep, OrderEnd, ProductDetail, Problem, InvalidField },
 };
 
 export const schemaDescriptions: Readonly<Record<string, string>> = {
@@ -50,6 +51,8 @@ export const schemaDescriptions: Readonly<Record<string, string>> = {
   CartLine:
     "`available` is a hint, not a reservation; null while the stock is not known; false also for what is not for sale any more: no total counts such a line",
   Order: "A copy of what was bought: later changes of prices or products do not touch it",
+  OrderStep: "A step of an order's history; `seq` is its place in it, and the id of its event",
+  OrderEnd: "Nothing more is to come by itself",
   Product: "`price` is the lowest of its variants; `version` grows by one with each write",
   Category: "A tree of any depth",
   Stock: "`available` is what can still be sold: on hand without what is reserved",

@@ -53,6 +53,7 @@ const settle = payments.actions.settleRefund.params.properties;
 
 export const adminRoutes = [
   actionRoute({
+    name: "listRefusedRefunds",
     method: "GET",
     path: "/admin/refunds",
     access: "staff",
@@ -64,6 +65,7 @@ export const adminRoutes = [
     params: ({ query }) => query,
   }),
   actionRoute({
+    name: "retryRefund",
     method: "POST",
     path: "/admin/refunds/{id}/retry",
     access: "staff",
@@ -76,6 +78,7 @@ export const adminRoutes = [
     under: "refund",
   }),
   actionRoute({
+    name: "settleRefund",
     method: "POST",
     path: "/admin/refunds/{id}/settle",
     access: "staff",
@@ -88,6 +91,7 @@ export const adminRoutes = [
     under: "refund",
   }),
   actionRoute({
+    name: "listStuckOrders",
     method: "GET",
     path: "/admin/sagas",
     access: "staff",
@@ -99,6 +103,7 @@ export const adminRoutes = [
     params: ({ query: { stuck: _, ...params } }) => params,
   }),
   answerRoute({
+    name: "getSaga",
     method: "GET",
     path: "/admin/sagas/{id}",
     access: "staff",
@@ -114,6 +119,7 @@ export const adminRoutes = [
     },
   }),
   answerRoute({
+    name: "listDeadLetters",
     method: "GET",
     path: "/admin/dead-letters",
     access: "staff",
@@ -129,6 +135,7 @@ export const adminRoutes = [
     },
   }),
   answerRoute({
+    name: "listDeadLetterGroups",
     method: "GET",
     path: "/admin/dead-letters/groups",
     access: "staff",
@@ -143,6 +150,7 @@ export const adminRoutes = [
     },
   }),
   answerRoute({
+    name: "replayDeadLetterGroup",
     method: "POST",
     path: "/admin/dead-letters/groups/{fingerprint}/replay",
     access: "staff",
@@ -157,6 +165,7 @@ export const adminRoutes = [
     },
   }),
   answerRoute({
+    name: "getDeadLetter",
     method: "GET",
     path: "/admin/dead-letters/{id}",
     access: "staff",
@@ -168,6 +177,7 @@ export const adminRoutes = [
     answer: (desk, { path }) => findDeadLetter(desk.call, path.id),
   }),
   answerRoute({
+    name: "replayDeadLetter",
     method: "POST",
     path: "/admin/dead-letters/{id}/replay",
     access: "staff",
@@ -179,6 +189,7 @@ export const adminRoutes = [
     answer: (desk, { path, caller }) => replayDeadLetter(desk.call, path.id, caller.userId),
   }),
   answerRoute({
+    name: "editDeadLetter",
     method: "PUT",
     path: "/admin/dead-letters/{id}",
     access: "staff",
@@ -191,6 +202,7 @@ export const adminRoutes = [
     answer: (desk, { path, body, caller }) => editDeadLetter(desk.call, path.id, body.data, caller.userId),
   }),
   answerRoute({
+    name: "discardDeadLetter",
     method: "DELETE",
     path: "/admin/dead-letters/{id}",
     access: "staff",

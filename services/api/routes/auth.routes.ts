@@ -6,6 +6,7 @@ const { register, login, refresh, logout, forgotPassword, resetPassword } = user
 
 export const authRoutes = [
   actionRoute({
+    name: "register",
     method: "POST",
     path: "/auth/register",
     access: "public",
@@ -17,6 +18,7 @@ export const authRoutes = [
     params: ({ body }) => body,
   }),
   actionRoute({
+    name: "login",
     method: "POST",
     path: "/auth/login",
     access: "public",
@@ -28,6 +30,7 @@ export const authRoutes = [
     params: ({ body, address }) => ({ ...body, address }),
   }),
   actionRoute({
+    name: "refreshTokens",
     method: "POST",
     path: "/auth/refresh",
     access: "public",
@@ -39,6 +42,7 @@ export const authRoutes = [
     params: ({ body }) => body,
   }),
   actionRoute({
+    name: "logout",
     method: "POST",
     path: "/auth/logout",
     access: "public",
@@ -50,6 +54,7 @@ export const authRoutes = [
     params: ({ body }) => body,
   }),
   actionRoute({
+    name: "forgotPassword",
     method: "POST",
     path: "/auth/password/forgot",
     access: "public",
@@ -61,6 +66,7 @@ export const authRoutes = [
     params: ({ body }) => body,
   }),
   actionRoute({
+    name: "resetPassword",
     method: "POST",
     path: "/auth/password/reset",
     access: "public",
@@ -72,6 +78,7 @@ export const authRoutes = [
     params: ({ body }) => body,
   }),
   actionRoute({
+    name: "getSigningKeys",
     method: "GET",
     path: "/.well-known/jwks.json",
     root: true,

@@ -1,11 +1,15 @@
 import { carts } from "@molecart/mixins/contracts/carts.ts";
 import { Exactly } from "@molecart/mixins/contracts/common.ts";
+import { orders } from "@molecart/mixins/contracts/orders.ts";
 import { Type } from "typebox";
 import { CART_TOKEN, customerCart, emptyCart, guestCart } from "../cart-identity.ts";
 import { actionRoute } from "../route.ts";
 
+const addItem = carts.actions.addItem.params.properties;
+
 export const cartRoutes = [
   actionRoute({
+    name: "getCart",
     method: "GET",
     path: "/cart",
     access: "guest-or-customer",
@@ -17,17 +21,32 @@ export const cartRoutes = [
     withoutCart: emptyCart,
   }),
   actionRoute({
+    name: "clearCart",
     method: "DELETE",
     path: "/cart",
     access: "guest-or-customer",
     scope: "cart:write",
     status: 204,
-    summary: "Empties the cart",
+    summary: "Empties the cart; what is saved for later stays",
     action: "v1.carts.clear",
     params: ({ cartId }) => ({ cartId }),
     withoutCart: () => null,
   }),
   actionRoute({
+    name: "addCartItem",
+    method: "POST",
+    path: "/cart/items",
+    access: "guest-or-customer",
+    scope: "cart:write",
+    status: 200,
+    summary: "Adds to the cart; with an Idempotency-Key once. A guest's first write answers the cart's token",
+    idempotencyKey: "optional",
+    body: Exactly({ sku: addItem.sku, quantity: addItem.quantity }),
+    action: "v1.carts.addItem",
+    params: ({ cartId, idempotencyKey, body }) => ({ cartId, idempotencyKey, ...body }),
+  }),
+  actionRoute({
+    name: "setCartItem",
     method: "PUT",
     path: "/cart/items/{sku}",
     access: "guest-or-customer",
@@ -39,6 +58,7 @@ export const cartRoutes = [
     params: ({ cartId, path, body }) => ({ cartId, sku: path.sku, quantity: body.quantity }),
   }),
   actionRoute({
+    name: "removeCartItem",
     method: "DELETE",
     path: "/cart/items/{sku}",
     access: "guest-or-customer",
@@ -50,6 +70,56 @@ export const cartRoutes = [
     withoutCart: emptyCart,
   }),
   actionRoute({
+    name: "saveCartItem",
+    method: "POST",
+    path: "/cart/items/{sku}/save",
+    access: "guest-or-customer",
+    scope: "cart:write",
+    status: 200,
+    summary: "Takes a SKU out of the cart and keeps it for later",
+    action: "v1.carts.saveItem",
+    params: ({ cartId, path }) => ({ cartId, sku: path.sku }),
+    withoutCart: emptyCart,
+  }),
+  actionRoute({
+    name: "restoreSavedItem",
+    method: "POST",
+    path: "/cart/saved/{sku}/restore",
+    access: "guest-or-customer",
+    scope: "cart:write",
+    status: 200,
+    summary: "Puts what was kept for later back into the cart",
+    action: "v1.carts.restoreItem",
+    params: ({ cartId, path }) => ({ cartId, sku: path.sku }),
+    withoutCart: emptyCart,
+  }),
+  actionRoute({
+    name: "removeSavedItem",
+    method: "DELETE",
+    path: "/cart/saved/{sku}",
+    access: "guest-or-customer",
+    scope: "cart:write",
+    status: 200,
+    summary: "Forgets what was kept for later",
+    action: "v1.carts.removeSaved",
+    params: ({ cartId, path }) => ({ cartId, sku: path.sku }),
+    withoutCart: emptyCart,
+  }),
+  actionRoute({
+    name: "quoteCart",
+    method: "POST",
+    path: "/cart/quote",
+    access: "customer",
+    scope: "cart:write",
+    status: 201,
+    summary: "What the caller's cart costs in a country; an order that names the quote has its prices until it expires",
+    body: Exactly({ country: orders.actions.quote.params.properties.country }),
+    action: "v1.orders.quote",
+    owner: "self",
+    params: ({ body }) => ({ country: body.country }),
+  }),
+  actionRoute({
+    name: "mergeCart",
     method: "POST",
     path: "/cart/merge",
     access: "customer",

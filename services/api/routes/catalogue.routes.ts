@@ -24,6 +24,7 @@ const fileTypes = { ndjson: "application/x-ndjson", csv: "text/csv; charset=utf-
 export const catalogueRoutes = [
   // Before those with an id in the same place.
   actionRoute({
+    name: "getProductBySlug",
     method: "GET",
     path: "/products/by-slug/{slug}",
     access: "public",
@@ -35,6 +36,7 @@ export const catalogueRoutes = [
     versionOf: ({ version }) => version,
   }),
   downloadRoute({
+    name: "exportProducts",
     path: "/products/export",
     scope: "catalog:read",
     summary: "All products as a file that an import takes: one product per line (NDJSON), or one variant per row (CSV)",
@@ -52,6 +54,7 @@ export const catalogueRoutes = [
     },
   }),
   actionRoute({
+    name: "startImport",
     method: "POST",
     path: "/products/imports",
     access: "staff",
@@ -69,6 +72,7 @@ export const catalogueRoutes = [
     location: ({ id }) => `/products/imports/${id}`,
   }),
   actionRoute({
+    name: "listImports",
     method: "GET",
     path: "/products/imports",
     access: "staff",
@@ -80,6 +84,7 @@ export const catalogueRoutes = [
     params: ({ query }) => query,
   }),
   actionRoute({
+    name: "getImport",
     method: "GET",
     path: "/products/imports/{id}",
     access: "staff",
@@ -90,6 +95,7 @@ export const catalogueRoutes = [
     params: ({ path }) => ({ importId: path.id }),
   }),
   uploadRoute({
+    name: "uploadImport",
     path: "/products/imports/{id}/content",
     scope: "catalog:write",
     summary: "The file of an import, or the rest of it from Upload-Offset on. Answers when it is stored",
@@ -98,6 +104,7 @@ export const catalogueRoutes = [
     take: (call, { path }, upload) => uploadImport(call, path.id, upload),
   }),
   downloadRoute({
+    name: "downloadImportErrors",
     path: "/products/imports/{id}/errors",
     scope: "catalog:read",
     summary: "Every error of an import, one per line (NDJSON)",
@@ -114,6 +121,7 @@ export const catalogueRoutes = [
     },
   }),
   actionRoute({
+    name: "cancelImport",
     method: "POST",
     path: "/products/imports/{id}/cancel",
     access: "staff",
@@ -124,6 +132,7 @@ export const catalogueRoutes = [
     params: ({ path }) => ({ importId: path.id }),
   }),
   actionRoute({
+    name: "getProductHistory",
     method: "GET",
     path: "/products/{id}/history",
     access: "staff",
@@ -134,6 +143,7 @@ export const catalogueRoutes = [
     params: ({ path }) => ({ productId: path.id }),
   }),
   actionRoute({
+    name: "listAllProducts",
     method: "GET",
     path: "/admin/products",
     access: "staff",
@@ -145,6 +155,7 @@ export const catalogueRoutes = [
     params: ({ query }) => query,
   }),
   actionRoute({
+    name: "listBrands",
     method: "GET",
     path: "/brands",
     access: "public",
@@ -155,6 +166,7 @@ export const catalogueRoutes = [
     params: () => ({}),
   }),
   actionRoute({
+    name: "createCategory",
     method: "POST",
     path: "/categories",
     access: "staff",
@@ -166,6 +178,7 @@ export const catalogueRoutes = [
     params: ({ body }) => body,
   }),
   actionRoute({
+    name: "updateCategory",
     method: "PATCH",
     path: "/categories/{slug}",
     access: "staff",
@@ -177,6 +190,7 @@ export const catalogueRoutes = [
     params: ({ path, body }) => ({ category: path.slug, change: body }),
   }),
   actionRoute({
+    name: "removeCategory",
     method: "DELETE",
     path: "/categories/{slug}",
     access: "staff",
@@ -188,6 +202,7 @@ export const catalogueRoutes = [
     params: ({ path, query }) => ({ category: path.slug, ...query }),
   }),
   actionRoute({
+    name: "searchProducts",
     method: "GET",
     path: "/products",
     access: "public",
@@ -201,6 +216,7 @@ export const catalogueRoutes = [
     params: ({ query }) => query,
   }),
   actionRoute({
+    name: "suggestProducts",
     method: "GET",
     path: "/products/suggest",
     access: "public",
@@ -213,6 +229,7 @@ export const catalogueRoutes = [
     params: ({ query }) => query,
   }),
   actionRoute({
+    name: "getProduct",
     method: "GET",
     path: "/products/{id}",
     access: "public",
@@ -225,6 +242,7 @@ export const catalogueRoutes = [
     versionOf: ({ version }) => version,
   }),
   answerRoute({
+    name: "getProductDetail",
     method: "GET",
     path: "/products/{id}/detail",
     access: "public",
@@ -236,6 +254,7 @@ export const catalogueRoutes = [
     answer: (desk, { path, caller }) => productDetail(desk, path.id, isStaff(caller)),
   }),
   actionRoute({
+    name: "listCategories",
     method: "GET",
     path: "/categories",
     access: "public",
@@ -247,6 +266,7 @@ export const catalogueRoutes = [
     params: () => ({}),
   }),
   actionRoute({
+    name: "createProduct",
     method: "POST",
     path: "/products",
     access: "staff",
@@ -260,6 +280,7 @@ export const catalogueRoutes = [
     location: ({ id }) => `/products/${id}`,
   }),
   actionRoute({
+    name: "updateProduct",
     method: "PATCH",
     path: "/products/{id}",
     access: "staff",
@@ -278,6 +299,7 @@ export const catalogueRoutes = [
     versionOf: ({ version }) => version,
   }),
   actionRoute({
+    name: "archiveProduct",
     method: "DELETE",
     path: "/products/{id}",
     access: "staff",
@@ -289,6 +311,7 @@ export const catalogueRoutes = [
     params: ({ path, caller, expectedVersion }) => ({ productId: path.id, expectedVersion, by: caller.userId }),
   }),
   actionRoute({
+    name: "getSearchIndex",
     method: "GET",
     path: "/admin/search-index",
     access: "staff",
@@ -299,6 +322,7 @@ export const catalogueRoutes = [
     params: () => ({}),
   }),
   actionRoute({
+    name: "checkSearchIndex",
     method: "POST",
     path: "/admin/search-index/check",
     access: "staff",
@@ -309,6 +333,7 @@ export const catalogueRoutes = [
     params: () => ({}),
   }),
   actionRoute({
+    name: "rebuildSearchIndex",
     method: "POST",
     path: "/admin/search-index/rebuild",
     access: "staff",
@@ -319,6 +344,7 @@ export const catalogueRoutes = [
     params: () => ({}),
   }),
   actionRoute({
+    name: "getStock",
     method: "GET",
     path: "/inventory/{sku}",
     access: "staff",
@@ -329,6 +355,7 @@ export const catalogueRoutes = [
     params: ({ path }) => ({ sku: path.sku }),
   }),
   actionRoute({
+    name: "setStock",
     method: "PUT",
     path: "/inventory/{sku}",
     access: "staff",

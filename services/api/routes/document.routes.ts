@@ -43,21 +43,24 @@ export const documentRoutes = (routes: () => readonly Route[]): Route[] => {
   const openApi = once(() => openApiDocument(routes(), { version }));
   return [
     pageRoute(
+      "getOpenApiDocument",
       "/openapi.json",
       "This document: every operation of the API (OpenAPI 3.1)",
       page(JSON_TYPE, () => JSON.stringify(openApi())),
     ),
     pageRoute(
+      "getAsyncApiDocument",
       "/asyncapi.json",
       "The durable events that the services send each other (AsyncAPI 3.0)",
       page(JSON_TYPE, () => JSON.stringify(asyncApiDocument({ version }))),
     ),
     pageRoute(
+      "getDocsPage",
       "/docs",
       "The API as a page to read and to try",
       page("text/html; charset=utf-8", () => docsPage(openApi()), { "Content-Security-Policy": DOCS_POLICY }),
     ),
-    pageRoute("/docs/docs.css", "The style of the page", asset("docs.css", "text/css; charset=utf-8")),
-    pageRoute("/docs/docs.js", "The script of the page", asset("docs.js", "text/javascript; charset=utf-8")),
+    pageRoute("getDocsStyle", "/docs/docs.css", "The style of the page", asset("docs.css", "text/css; charset=utf-8")),
+    pageRoute("getDocsScript", "/docs/docs.js", "The script of the page", asset("docs.js", "text/javascript; charset=utf-8")),
   ];
 };

@@ -10,6 +10,7 @@ const Ready = Exactly({
 
 export const healthRoutes = [
   answerRoute({
+    name: "getLiveness",
     method: "GET",
     path: "/health/live",
     root: true,
@@ -22,6 +23,7 @@ export const healthRoutes = [
     answer: async () => ({ status: "ok" as const }),
   }),
   answerRoute({
+    name: "getReadiness",
     method: "GET",
     path: "/health/ready",
     root: true,

@@ -8,6 +8,7 @@ const newKey = users.actions.createApiKey.params.properties;
 
 export const meRoutes = [
   actionRoute({
+    name: "getProfile",
     method: "GET",
     path: "/me",
     access: "customer",
@@ -19,6 +20,7 @@ export const meRoutes = [
     params: () => ({}),
   }),
   actionRoute({
+    name: "updateProfile",
     method: "PATCH",
     path: "/me",
     access: "customer",
@@ -31,6 +33,7 @@ export const meRoutes = [
     params: ({ body }) => ({ name: body.name }),
   }),
   answerRoute({
+    name: "getOverview",
     method: "GET",
     path: "/me/overview",
     access: "customer",
@@ -41,6 +44,7 @@ export const meRoutes = [
     answer: (desk, { caller }) => overviewOf(desk, caller.userId),
   }),
   actionRoute({
+    name: "listAddresses",
     method: "GET",
     path: "/me/addresses",
     access: "customer",
@@ -52,6 +56,7 @@ export const meRoutes = [
     params: () => ({}),
   }),
   actionRoute({
+    name: "addAddress",
     method: "POST",
     path: "/me/addresses",
     access: "customer",
@@ -64,6 +69,7 @@ export const meRoutes = [
     params: ({ body }) => ({ address: body }),
   }),
   actionRoute({
+    name: "setAddress",
     method: "PUT",
     path: "/me/addresses/{id}",
     access: "customer",
@@ -76,6 +82,7 @@ export const meRoutes = [
     params: ({ path, body }) => ({ addressId: path.id, address: body }),
   }),
   actionRoute({
+    name: "removeAddress",
     method: "DELETE",
     path: "/me/addresses/{id}",
     access: "customer",
@@ -87,6 +94,7 @@ export const meRoutes = [
     params: ({ path }) => ({ addressId: path.id }),
   }),
   actionRoute({
+    name: "listNotifications",
     method: "GET",
     path: "/me/notifications",
     access: "customer",
@@ -99,6 +107,7 @@ export const meRoutes = [
     params: ({ query }) => query,
   }),
   actionRoute({
+    name: "getNotificationPreferences",
     method: "GET",
     path: "/me/notification-preferences",
     access: "customer",
@@ -110,6 +119,7 @@ export const meRoutes = [
     params: () => ({}),
   }),
   actionRoute({
+    name: "setNotificationPreferences",
     method: "PUT",
     path: "/me/notification-preferences",
     access: "customer",
@@ -122,6 +132,7 @@ export const meRoutes = [
     params: ({ body }) => ({ preferences: body }),
   }),
   actionRoute({
+    name: "changePassword",
     method: "PUT",
     path: "/me/password",
     access: "customer",
@@ -141,6 +152,7 @@ export const meRoutes = [
     }),
   }),
   actionRoute({
+    name: "listApiKeys",
     method: "GET",
     path: "/me/api-keys",
     access: "customer",
@@ -151,6 +163,7 @@ export const meRoutes = [
     params: () => ({}),
   }),
   actionRoute({
+    name: "createApiKey",
     method: "POST",
     path: "/me/api-keys",
     access: "customer",
@@ -166,6 +179,7 @@ export const meRoutes = [
     params: ({ body }) => body,
   }),
   actionRoute({
+    name: "revokeApiKey",
     method: "DELETE",
     path: "/me/api-keys/{id}",
     access: "customer",

@@ -13,6 +13,7 @@ const dispatch = shipping.actions.dispatch.params.properties;
 
 export const orderRoutes = [
   actionRoute({
+    name: "placeOrder",
     method: "POST",
     path: "/orders",
     access: "customer",
@@ -25,6 +26,7 @@ export const orderRoutes = [
       paymentToken: newOrder.paymentToken,
       shippingAddress: newOrder.shippingAddress,
       expectedTotal: newOrder.expectedTotal,
+      quoteId: newOrder.quoteId,
     }),
     action: "v1.orders.create",
     params: ({ caller: { userId, email, name }, idempotencyKey, body }) => ({
@@ -36,6 +38,7 @@ export const orderRoutes = [
     under: "order",
   }),
   actionRoute({
+    name: "listOrders",
     method: "GET",
     path: "/orders",
     access: "customer",
@@ -48,6 +51,7 @@ export const orderRoutes = [
     params: ({ query }) => query,
   }),
   actionRoute({
+    name: "getOrder",
     method: "GET",
     path: "/orders/{id}",
     access: "customer",
@@ -59,6 +63,7 @@ export const orderRoutes = [
     params: ({ path }) => ({ orderId: path.id }),
   }),
   streamRoute({
+    name: "followOrder",
     path: "/orders/{id}/events",
     access: "customer",
     summary: "The steps of an order as they happen, to its owner and to staff; ends when the order is settled",
@@ -70,6 +75,7 @@ export const orderRoutes = [
     read: (call, { path }, after, viewer) => readOrderSteps(call, path.id, viewer, after),
   }),
   actionRoute({
+    name: "cancelOrder",
     method: "POST",
     path: "/orders/{id}/cancel",
     access: "customer",
@@ -83,6 +89,7 @@ export const orderRoutes = [
     under: "order",
   }),
   actionRoute({
+    name: "getShipment",
     method: "GET",
     path: "/orders/{id}/shipment",
     access: "customer",
@@ -94,6 +101,7 @@ export const orderRoutes = [
     params: ({ path }) => ({ orderId: path.id }),
   }),
   actionRoute({
+    name: "getPayment",
     method: "GET",
     path: "/orders/{id}/payment",
     access: "customer",
@@ -105,6 +113,7 @@ export const orderRoutes = [
     params: ({ path }) => ({ orderId: path.id }),
   }),
   actionRoute({
+    name: "requestReturn",
     method: "POST",
     path: "/orders/{id}/returns",
     access: "customer",
@@ -119,6 +128,7 @@ export const orderRoutes = [
     under: "return",
   }),
   actionRoute({
+    name: "listReturns",
     method: "GET",
     path: "/orders/{id}/returns",
     access: "customer",
@@ -130,6 +140,7 @@ export const orderRoutes = [
     params: ({ path }) => ({ orderId: path.id }),
   }),
   actionRoute({
+    name: "listAllOrders",
     method: "GET",
     path: "/admin/orders",
     access: "staff",
@@ -141,6 +152,7 @@ export const orderRoutes = [
     params: ({ query }) => query,
   }),
   actionRoute({
+    name: "dispatchShipment",
     method: "POST",
     path: "/admin/shipments/{id}/dispatch",
     access: "staff",
@@ -152,6 +164,7 @@ export const orderRoutes = [
     params: ({ path, body }) => ({ shipmentId: path.id, ...body }),
   }),
   actionRoute({
+    name: "deliverShipment",
     method: "POST",
     path: "/admin/shipments/{id}/deliver",
     access: "staff",
@@ -162,6 +175,7 @@ export const orderRoutes = [
     params: ({ path }) => ({ shipmentId: path.id }),
   }),
   actionRoute({
+    name: "refundOrder",
     method: "POST",
     path: "/admin/orders/{id}/refunds",
     access: "staff",
@@ -176,6 +190,7 @@ export const orderRoutes = [
     under: "refund",
   }),
   actionRoute({
+    name: "receiveReturn",
     method: "POST",
     path: "/admin/returns/{id}/receive",
     access: "staff",
@@ -188,6 +203,7 @@ export const orderRoutes = [
     under: "return",
   }),
   actionRoute({
+    name: "rejectReturn",
     method: "POST",
     path: "/admin/returns/{id}/reject",
     access: "staff",
@@ -200,6 +216,7 @@ export const orderRoutes = [
     under: "return",
   }),
   actionRoute({
+    name: "listPaymentFindings",
     method: "GET",
     path: "/admin/payments/findings",
     access: "staff",

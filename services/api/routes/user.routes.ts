@@ -8,6 +8,7 @@ const { limit, cursor, email, role, disabled } = list.params.properties;
 /** For administrators alone, and closed to API keys: who may do what is decided by people who have signed in. */
 export const userRoutes = [
   actionRoute({
+    name: "listUsers",
     method: "GET",
     path: "/admin/users",
     access: "admin",
@@ -18,6 +19,7 @@ export const userRoutes = [
     params: ({ query }) => query,
   }),
   actionRoute({
+    name: "getUser",
     method: "GET",
     path: "/admin/users/{id}",
     access: "admin",
@@ -27,6 +29,7 @@ export const userRoutes = [
     params: ({ path }) => ({ userId: path.id }),
   }),
   actionRoute({
+    name: "setUserRoles",
     method: "PUT",
     path: "/admin/users/{id}/roles",
     access: "admin",
@@ -37,6 +40,7 @@ export const userRoutes = [
     params: ({ path, caller, body }) => ({ userId: path.id, actor: caller.userId, ...body }),
   }),
   actionRoute({
+    name: "disableUser",
     method: "POST",
     path: "/admin/users/{id}/disable",
     access: "admin",
@@ -47,6 +51,7 @@ export const userRoutes = [
     params: ({ path, caller, body }) => ({ userId: path.id, actor: caller.userId, reason: body.reason }),
   }),
   actionRoute({
+    name: "enableUser",
     method: "POST",
     path: "/admin/users/{id}/enable",
     access: "admin",
@@ -57,6 +62,7 @@ export const userRoutes = [
     params: ({ path, caller, body }) => ({ userId: path.id, actor: caller.userId, ...body }),
   }),
   actionRoute({
+    name: "getUserAudit",
     method: "GET",
     path: "/admin/users/{id}/audit",
     access: "admin",
@@ -67,6 +73,7 @@ export const userRoutes = [
     params: ({ path, query }) => ({ userId: path.id, ...query }),
   }),
   actionRoute({
+    name: "rotateSigningKeys",
     method: "POST",
     path: "/admin/signing-keys/rotate",
     access: "admin",

@@ -217,10 +217,20 @@ describe("A client", () => {
     expect(client.cartToken).toBeUndefined();
   });
 
-  test("sends neither the access token nor the cart token to the payments listener", async () => {
-    const { client, requests } = shopThat([json(201, { token: "t" })], { tokens: { accessToken: "secret" }, cartToken: "c" });
+  test.each<Partial<MolecartOptions>>([
+    { tokens: { accessToken: "secret" }, cartToken: "c" },
+    { apiKey: "secret", cartToken: "c" },
+  ])("sends no credentials to the payments listener", async (credentials) => {
+    const { client, requests } = shopThat([json(201, { token: "t" })], credentials);
     await client.createCardToken({ body: { number: "4242", expMonth: 1, expYear: 2030, cvc: "123" } });
     expect(requests[0]?.headers).toEqual({ "content-type": "application/json" });
+  });
+
+  test("sends its API key, and nothing beside it, and does not take a refusal for an expired token", async () => {
+    const { client, requests } = shopThat([problem(401, "UNAUTHENTICATED")], { apiKey: "mk_1", cartToken: "c" });
+    await expect(client.listOrders()).rejects.toMatchObject({ code: "UNAUTHENTICATED" });
+    expect(requests.map(({ headers }) => headers)).toEqual([{ "x-api-key": "mk_1" }]);
+    expect(() => shopThat([], { apiKey: "mk_1", tokens: { accessToken: "a" } })).toThrow("either an API key or tokens");
   });
 });
 
@@ -286,6 +296,27 @@ describe("A stream of events", () => {
     ]);
     expect(events.map(({ data }) => data)).toEqual([{ n: 1 }, { n: 2 }, {}]);
     expect(requests.map((headers) => headers["last-event-id"])).toEqual([undefined, "1", "1"]);
+  });
+
+  test("goes on after its connection has broken", async () => {
+    const { events, requests } = await follow([
+      () => stream('retry: 1\n\nid: 1\nevent: status\ndata: {"n":1}\n\n', true),
+      () => stream("id: 2\nevent: end\ndata: {}\n\n"),
+    ]);
+    // A stream that breaks at once may have delivered what came before, or not.
+    expect(events.at(-1)).toEqual({ id: "2", event: "end", data: {} });
+    expect(requests).toHaveLength(2);
+  });
+
+  test("is given up when the shop is away for longer than it may be, however often it ends before it has begun", async () => {
+    const asked: unknown[] = [];
+    const away: typeof fetch = async () => {
+      asked.push(null);
+      return stream("retry: 1\n\n");
+    };
+    const client = new Follower({ api: "http://shop.test", fetch: away, withinMs: 300 });
+    await expect(client.follow("o-1").next()).rejects.toThrow(ShopUnreachable);
+    expect(asked.length).toBeGreaterThan(2);
   });
 
   test("is over when the shop refuses it", async () => {

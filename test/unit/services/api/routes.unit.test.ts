@@ -94,7 +94,15 @@ describe("the table", () => {
       "GET /api/v1/products/{id}",
       "GET /api/v1/categories",
     ]);
-    const base = { method: "GET", path: "/x", status: 200, summary: "", action: "v1.users.jwks", params: () => ({}) } as const;
+    const base = {
+      name: "x",
+      method: "GET",
+      path: "/x",
+      status: 200,
+      summary: "",
+      action: "v1.users.jwks",
+      params: () => ({}),
+    } as const;
     actionRoute({ ...base, access: "public", cache: "product" });
     // @ts-expect-error a customer's answer is the customer's
     expect(() => actionRoute({ ...base, access: "customer", cache: "product" })).toThrow("must not be cached");
@@ -200,7 +208,7 @@ describe("the table", () => {
   });
 
   test("does not compile where the caller's identity is given by hand beside the owner", () => {
-    const base = { method: "GET", access: "customer", status: 200, summary: "" } as const;
+    const base = { name: "x", method: "GET", access: "customer", status: 200, summary: "" } as const;
     // @ts-expect-error the route says nothing of an owner, so the action's viewer is missing
     actionRoute({ ...base, path: "/x/{id}", action: "v1.orders.get", params: ({ path }) => ({ orderId: path.id }) });
     expect(
@@ -215,7 +223,7 @@ describe("the table", () => {
   });
 
   test("does not compile with a mapping that its action does not take", () => {
-    const base = { method: "GET", access: "public", status: 200, summary: "" } as const;
+    const base = { name: "x", method: "GET", access: "public", status: 200, summary: "" } as const;
     actionRoute({ ...base, path: "/x/{id}", action: "v1.users.get", params: ({ path }) => ({ userId: path.id }) });
     // @ts-expect-error the action wants userId
     actionRoute({ ...base, path: "/x/{id}", action: "v1.users.get", params: ({ path }) => ({ id: path.id }) });
@@ -248,6 +256,7 @@ describe("a stream in the table", () => {
 
   test("does not compile for the public, nor with a path value that is not there", () => {
     const stream = {
+      name: "x",
       summary: "",
       owner: "viewer",
       uses: [],
@@ -327,6 +336,7 @@ describe("validation", () => {
   test("compiles every schema of the table", () => {
     for (const [, { path, query, body }] of checks) for (const check of [path, query, body]) fieldsOf(() => check({}));
     const strange = actionRoute({
+      name: "x",
       method: "POST",
       path: "/x",
       access: "public",

@@ -2,6 +2,8 @@ import { describe, expect, test } from "@jest/globals";
 import type { Item } from "@molecart/mixins/contracts/products.ts";
 import fc from "fast-check";
 import {
+  addLine,
+  checkInStock,
   type Lines,
   lifetimeMs,
   lineOf,
@@ -10,6 +12,7 @@ import {
   MAX_MERGED_LINES,
   MAX_QUANTITY,
   mergeLines,
+  moveLine,
   removeLine,
   revisionOf,
   type StoredLine,
@@ -72,6 +75,44 @@ describe("setting a line", () => {
     );
     expect(() => lineOf({ sku: "A", quantity: 2 }, item("A", 700, false))).toThrow(
       expect.objectContaining({ type: "NOT_SELLABLE", code: 409 }),
+    );
+  });
+});
+
+describe("adding to a line", () => {
+  test("adds up, remembers the price of now, and is refused whole beyond 99", () => {
+    const lines = addLine(addLine([], line("A", 60), 1), line("A", 39, 1_200), 2);
+    expect(lines.map(shown)).toEqual([line("A", 99, 1_200)]);
+    expect(() => addLine(lines, line("A", 1), 3)).toThrow(
+      expect.objectContaining({ type: "QUANTITY_LIMIT", code: 409, data: { sku: "A", quantity: 99, maxQuantity: 99 } }),
+    );
+    expect(quantities(subtractLines(lines, [line("A", 60)], 1))).toEqual({ A: 39 });
+  });
+
+  test("refuses to begin with what is sold out, but not while nobody knows", () => {
+    expect(() => checkInStock("A", [stock("A", 0)])).toThrow(expect.objectContaining({ type: "SOLD_OUT", code: 409 }));
+    expect(() => checkInStock("A", [])).toThrow(expect.objectContaining({ type: "SOLD_OUT" }));
+    expect(() => checkInStock("A", [stock("A", 1)])).not.toThrow();
+    expect(() => checkInStock("A", undefined)).not.toThrow();
+  });
+});
+
+describe("moving a line", () => {
+  test("loses no unit of either list, and changes nothing a second time", () => {
+    fc.assert(
+      fc.property(someLines, someLines, fc.integer({ min: 0, max: 120 }), (from, into, n) => {
+        const sku = `S${n}`;
+        const isFull = into.length === MAX_LINES && !into.some((one) => one.sku === sku);
+        if (isFull && from.some((one) => one.sku === sku)) {
+          expect(() => moveLine(from, into, sku, 1)).toThrow(expect.objectContaining({ type: "CART_FULL" }));
+          return;
+        }
+        const moved = moveLine(from, into, sku, 1);
+        const both = (quantities(from)[sku] ?? 0) + (quantities(into)[sku] ?? 0);
+        expect(quantities(moved.from)[sku]).toBeUndefined();
+        expect(quantities(moved.into)[sku] ?? 0).toBe(Math.min(both, MAX_QUANTITY));
+        expect(moveLine(moved.from, moved.into, sku, 2)).toEqual(moved);
+      }),
     );
   });
 });
@@ -159,6 +200,7 @@ describe("the view", () => {
   test("shows current names and prices, and whether the stock suffices", () => {
     const view = viewOf(
       [line("A", 2), line("B", 3), line("C", 1)],
+      [line("A", 3)],
       { items: [item("A", 1_500), item("B"), item("C")], stock: [stock("A", 2), stock("B", 2)] },
       rules,
     );
@@ -167,14 +209,48 @@ describe("the view", () => {
       ["New B", 1_000, 3_000, false],
       ["New C", 1_000, 1_000, false],
     ]);
-    expect(view.totals).toEqual({ items: eur(7_000), shipping: eur(0), tax: eur(1_330), total: eur(8_330) });
+    expect(view.totals).toMatchObject({ items: eur(7_000), shipping: eur(0), tax: eur(1_330), total: eur(8_330) });
+    expect(view.saved).toEqual([
+      expect.objectContaining({ sku: "A", quantity: 3, unitPrice: eur(1_500), unavailable: "TOO_FEW", availableQuantity: 2 }),
+    ]);
+  });
+
+  test("says why something cannot be had, and what its price was", () => {
+    const view = viewOf(
+      [line("UNKNOWN"), line("RETIRED"), line("GONE"), line("FEW", 5), line("DEAR"), line("CHEAP")],
+      [],
+      {
+        items: [item("RETIRED", 1_000, false), item("GONE"), item("FEW"), item("DEAR", 1_001), item("CHEAP", 999)],
+        stock: [stock("GONE", 0), stock("FEW", 2), stock("DEAR", 1), stock("CHEAP", 1)],
+      },
+      rules,
+    );
+    const said = view.lines.map(({ sku, available, unavailable, availableQuantity, priceChanged, priceWhenAdded }) => [
+      sku,
+      available,
+      unavailable ?? availableQuantity ?? priceChanged,
+      priceWhenAdded?.amount,
+    ]);
+    expect(said).toEqual([
+      ["UNKNOWN", false, "UNKNOWN", undefined],
+      ["RETIRED", false, "NOT_FOR_SALE", undefined],
+      ["GONE", false, "SOLD_OUT", undefined],
+      ["FEW", false, "TOO_FEW", undefined],
+      ["DEAR", true, "raised", 1_000],
+      ["CHEAP", true, "lowered", 1_000],
+    ]);
+  });
+
+  test("counts nothing that is saved for later", () => {
+    const view = viewOf([], [line("A", 2)], { items: [item("A")], stock: [stock("A", 9)] }, rules);
+    expect(view.totals.total).toEqual(eur(0));
   });
 
   test.each([
     ["has vanished", [item("A")]],
     ["is not for sale any more", [item("A"), item("B", 9_999, false)]],
   ])("shows what %s as it was, unavailable, and leaves it out of the totals", (_, items) => {
-    const view = viewOf([line("A", 1), line("B", 4, 800)], { items, stock: [stock("A", 9), stock("B", 9)] }, rules);
+    const view = viewOf([line("A", 1), line("B", 4, 800)], [], { items, stock: [stock("A", 9), stock("B", 9)] }, rules);
     expect(view.lines[1]).toEqual({
       sku: "B",
       productId: "p-B",
@@ -183,21 +259,22 @@ describe("the view", () => {
       unitPrice: eur(800),
       total: eur(3_200),
       available: false,
+      unavailable: items.length === 1 ? "UNKNOWN" : "NOT_FOR_SALE",
     });
     expect(view.totals.items).toEqual(eur(1_000));
   });
 
   test("does not charge shipping for a cart in which nothing is for sale", () => {
-    expect(viewOf([line("A")], { items: [], stock: [] }, rules).totals.total).toEqual(eur(0));
+    expect(viewOf([line("A")], [], { items: [], stock: [] }, rules).totals.total).toEqual(eur(0));
   });
 
   test("says that it does not know while the inventory does not answer, except of what is gone", () => {
-    const view = viewOf([line("A"), line("B")], { items: [item("A")], stock: undefined }, rules);
+    const view = viewOf([line("A"), line("B")], [], { items: [item("A")], stock: undefined }, rules);
     expect(view.lines.map(({ available }) => available)).toEqual([null, false]);
   });
 
   test("falls back to remembered names and prices while the catalogue does not answer", () => {
-    const view = viewOf([line("A", 2)], { items: undefined, stock: [stock("A", 9)] }, rules);
+    const view = viewOf([line("A", 2)], [], { items: undefined, stock: [stock("A", 9)] }, rules);
     expect(view.lines).toEqual([expect.objectContaining({ name: "Old A", unitPrice: eur(1_000), available: null })]);
     expect(view.totals.items).toEqual(eur(2_000));
   });

@@ -6,6 +6,7 @@ import fc from "fast-check";
 import {
   isSettled,
   next,
+  notYetOrdered,
   placeOrder,
   planCancellation,
   priceLines,
@@ -105,22 +106,25 @@ describe("A wish to cancel", () => {
 
 describe("Placing an order", () => {
   test("prices every line by the catalogue", () => {
-    expect(priceLines([{ sku: "A", quantity: 3 }], [item("A", 250)])).toEqual([
-      { sku: "A", productId: "p", name: "Thing A", quantity: 3, unitPrice: eur(250), total: eur(750) },
+    const { lines } = priceLines([{ sku: "A", quantity: 3 }], [item("A", 250)], rules, "DE");
+    const taxed = { tax: eur(143), taxRate: 1_900 };
+    expect(lines).toEqual([
+      { sku: "A", productId: "p", name: "Thing A", quantity: 3, unitPrice: eur(250), total: eur(750), ...taxed },
     ]);
   });
 
-  test("refuses an empty cart", () => expect(() => priceLines([], [])).toThrow(expect.objectContaining({ type: "CART_EMPTY" })));
+  test("refuses an empty cart", () =>
+    expect(() => priceLines([], [], rules, "DE")).toThrow(expect.objectContaining({ type: "CART_EMPTY" })));
 
   test("names every line that is not for sale", () => {
     const lines = ["A", "B", "C"].map((sku) => ({ sku, quantity: 1 }));
-    expect(() => priceLines(lines, [item("A", 1), item("B", 1, false)])).toThrow("Not for sale: B, C");
+    expect(() => priceLines(lines, [item("A", 1), item("B", 1, false)], rules, "DE")).toThrow("Not for sale: B, C");
   });
 
   test("refuses a total that the customer has not seen, and says both", () => {
-    const lines = priceLines([{ sku: "A", quantity: 1 }], [item("A", 1_000)]);
+    const priced = priceLines([{ sku: "A", quantity: 1 }], [item("A", 1_000)], rules, "DE");
     const request = { paymentToken: "t", shippingAddress: address, expectedTotal: eur(1) };
-    expect(() => placeOrder(lines, request, rules, placement)).toThrow("The total is 17.73 EUR, not 0.01 EUR");
+    expect(() => placeOrder(priced, request, placement)).toThrow("The total is 17.73 EUR, not 0.01 EUR");
   });
 
   test("gives totals that add up, for any basket", () => {
@@ -132,17 +136,37 @@ describe("Placing an order", () => {
         (cart, prices) => {
           const items = ["A", "B", "C"].map((sku, i) => item(sku, prices[i] as number));
           const { totals, lines } = placeOrder(
-            priceLines(cart, items),
+            priceLines(cart, items, rules, "DE"),
             { paymentToken: "t", shippingAddress: address },
-            rules,
             placement,
           );
           expect(totals.items.amount).toBe(lines.reduce((sum, l) => sum + l.total.amount, 0));
           expect(totals.total.amount).toBe(totals.items.amount + totals.shipping.amount + totals.tax.amount);
-          expect(Math.min(...Object.values(totals).map((m) => m.amount))).toBeGreaterThanOrEqual(0);
+          const { items: net, shipping, tax, total } = totals;
+          expect(Math.min(...[net, shipping, tax, total].map(({ amount }) => amount))).toBeGreaterThanOrEqual(0);
         },
       ),
     );
+  });
+
+  test("takes of the cart what came in after the last order, however old its lines are", () => {
+    const added = (...units: [quantity: number, revision: number][]) =>
+      units.map(([quantity, revision]) => ({ quantity, revision }));
+    const cart = [
+      { sku: "OLD", quantity: 3, added: added([3, 5]) },
+      { sku: "BOTH", quantity: 4, added: added([3, 5], [1, 8]) },
+      { sku: "NEW", quantity: 2, added: added([2, 8]) },
+      { sku: "MUCH", quantity: 99, added: added([90, 6], [90, 7]) },
+      { sku: "NOBODY-KNOWS", quantity: 1 },
+    ];
+    expect(notYetOrdered(cart, undefined).map(({ quantity }) => quantity)).toEqual([3, 4, 2, 99, 1]);
+    expect(notYetOrdered(cart, 5)).toEqual([
+      { sku: "BOTH", quantity: 1 },
+      { sku: "NEW", quantity: 2 },
+      { sku: "MUCH", quantity: 99 },
+      { sku: "NOBODY-KNOWS", quantity: 1 },
+    ]);
+    expect(notYetOrdered(cart.slice(0, 4), 8)).toEqual([]);
   });
 
   test("knows a repeated request by its content, whatever the order of its properties", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import type { OrderLine, OrderStatus, Return, ReturnStatus } from "@molecart/mixins/contracts/orders.ts";
-import { totalsOf } from "@molecart/mixins/lib/pricing.ts";
+import { price, totalsOf } from "@molecart/mixins/lib/pricing.ts";
 import fc from "fast-check";
 import {
   type Claim,
@@ -28,6 +28,13 @@ const orderOf = (lines: OrderLine[], status: OrderStatus = "delivered") => ({
   lines,
   totals: totalsOf(lines, rules),
 });
+/** As orders are today: with the tax of each line, here of two classes. */
+const pricedOrder = (lines: OrderLine[], pricesIncludeTax = false) => {
+  const taxRates = { "*": { standard: 1_900, reduced: 700 } };
+  const classed = lines.map((one, index) => ({ ...one, taxClass: index % 2 === 0 ? "standard" : "reduced" }));
+  const { totals, lines: taxes } = price(classed, { ...rules, pricesIncludeTax, taxRates }, "DE");
+  return { ...orderOf(lines), lines: lines.map((one, index) => ({ ...one, ...taxes[index] })), totals };
+};
 const order = orderOf([line("A", 3, 1_000), line("B", 1, 333)]);
 const units = (sku: string, quantity: number) => ({ sku, quantity });
 const requested = (...lines: Return["lines"]): Claim => ({ status: "requested", lines, received: [] });
@@ -108,6 +115,14 @@ describe("The refund of returned goods", () => {
     expect(refundFor(large, [], [units("A", 7)])).toEqual(large.totals.total);
   });
 
+  test("is the tax of the lines that come back, and none of others'", () => {
+    // 3000 at 19 % and 333 at 7 %, with 441 and 49 of the shipping: 654 and 27 of tax.
+    const mixed = pricedOrder([line("A", 3, 1_000), line("B", 1, 333)]);
+    expect(refundFor(mixed, [], [units("B", 1)])).toEqual(eur(333 + 24));
+    expect(refundFor(mixed, [], [units("A", 3)])).toEqual(eur(3_000 + 570));
+    expect(refundFor(pricedOrder([line("A", 3, 1_000)], true), [], [units("A", 2)])).toEqual(eur(2_000));
+  });
+
   test("of free goods is nothing", () => {
     expect(refundFor(orderOf([line("A", 2, 0)]), [], [units("A", 1)])).toEqual(eur(0));
   });
@@ -124,7 +139,13 @@ describe("The refund of returned goods", () => {
       minLength: 1,
       maxLength: 4,
     })
-    .map((lines) => orderOf(lines.map(({ quantity, unitPrice }, index) => line(`S${index}`, quantity, unitPrice))));
+    .chain((lines) =>
+      fc.record({
+        lines: fc.constant(lines.map(({ quantity, unitPrice }, index) => line(`S${index}`, quantity, unitPrice))),
+        kind: fc.constantFrom("of before" as const, "net" as const, "gross" as const),
+      }),
+    )
+    .map(({ lines, kind }) => (kind === "of before" ? orderOf(lines) : pricedOrder(lines, kind === "gross")));
 
   test("in however many parts and in whatever order is exactly that of everything at once, and never more than was paid", () => {
     const cuts = fc.array(fc.tuple(fc.nat(3), fc.integer({ min: 1, max: 3 })), { maxLength: 20 });

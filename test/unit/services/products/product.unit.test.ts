@@ -109,4 +109,9 @@ describe("Items", () => {
       { sku: "LOCK-2", productId: "p-1", name: draft.name, unitPrice: { amount: 3_900, currency: "EUR" }, sellable: true },
     ]);
   });
+
+  test("are taxed as their product", () => {
+    const reduced = changedProduct(product(), { taxClass: "reduced" }, later);
+    expect(itemsOf([reduced], ["LOCK-1"])).toEqual([expect.objectContaining({ sku: "LOCK-1", taxClass: "reduced" })]);
+  });
 });
