@@ -5,6 +5,7 @@ import { type Correlation, isTraceparent, newTraceparent } from "@molecart/mixin
 import { Deadline } from "@molecart/mixins/lib/deadline.ts";
 import { messageOf } from "@molecart/mixins/lib/errors.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
+import { requestIdOf } from "@molecart/mixins/lib/request-id.ts";
 import type { DeadlineLocals } from "@molecart/mixins/middlewares/deadlines.ts";
 import type { Context, Service } from "moleculer";
 import Negotiator from "negotiator";
@@ -33,7 +34,6 @@ import type { Cors, Headers } from "./cors.ts";
 import { entityTag, isKnown, tagIn } from "./entity-tag.ts";
 import type { Limits } from "./limits.http.ts";
 import { type ProblemAnswer, problemOf } from "./problem.ts";
-import { requestIdOf } from "./request-id.ts";
 import { requestTimeoutMs } from "./request-timeout.ts";
 import type { RouteChecks } from "./request-validation.ts";
 import {

@@ -3,6 +3,7 @@ import type { Duplex } from "node:stream";
 import { type HttpListener, openHttpListener } from "@molecart/mixins/http-listener.ts";
 import { newTraceparent, withCorrelation } from "@molecart/mixins/lib/correlation.ts";
 import { newId } from "@molecart/mixins/lib/ids.ts";
+import { requestIdOf } from "@molecart/mixins/lib/request-id.ts";
 import type { TlsFiles } from "@molecart/mixins/lib/tls-config.ts";
 import { BadRequest, problemOf } from "./problem.http.ts";
 
@@ -52,15 +53,6 @@ const TIMEOUT_CHECK_MS = 1_000;
 const RETRY_AFTER_SECONDS = "3";
 /** How long a browser may remember what it is allowed. */
 const PREFLIGHT_SECONDS = 600;
-
-const REQUEST_ID = /^[A-Za-z0-9_.:-]{1,128}$/;
-/** A request id is written into logs, so what could be a card's number is none. */
-const CARD_LIKE = /^[0-9.:_-]{12,24}$/;
-
-const requestIdOf = ({ headers }: IncomingMessage): string => {
-  const given = headers["x-request-id"];
-  return typeof given === "string" && REQUEST_ID.test(given) && !CARD_LIKE.test(given) ? given : newId();
-};
 
 const readBody = async (request: IncomingMessage): Promise<Buffer> => {
   const tooLarge = () => new BadRequest("BODY_TOO_LARGE", `The body must not be larger than ${MAX_BODY_BYTES} bytes`);
@@ -167,7 +159,7 @@ export const openListener = async (options: ListenerOptions): Promise<HttpListen
   };
 
   const handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const requestId = requestIdOf(request);
+    const requestId = requestIdOf(request.headers["x-request-id"]);
     const found = find(request);
     const headers = {
       "x-request-id": requestId,

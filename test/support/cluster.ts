@@ -30,6 +30,7 @@ export interface Cluster {
 export const openCluster = async (
   layout: readonly (readonly string[])[],
   settings: Record<string, string> = {},
+  onOutput?: (text: string) => void,
 ): Promise<Cluster> => {
   const [nats, postgres, redis] = await Promise.all([startNats({ jetstream: true }), startPostgres(), startRedis()]);
   const databases = await Promise.all(
@@ -81,6 +82,7 @@ export const openCluster = async (
         ...(hasPayments && { PAYMENTS_PORT: String(port) }),
       },
       readyUrl: `http://127.0.0.1:${healthPort}/health/ready`,
+      onOutput,
     });
     brokers.set(name, broker);
     await broker.start();

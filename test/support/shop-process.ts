@@ -22,6 +22,8 @@ export interface ShopProcessOptions {
   env: Record<string, string>;
   /** Answers 200 when it is ready. */
   readyUrl: string;
+  /** Gets all that it writes; `output` has the end of it. */
+  onOutput?: ((text: string) => void) | undefined;
 }
 
 /** A process of the shop, as an operator starts it. */
@@ -55,7 +57,9 @@ export class ShopProcess {
     child.once("exit", () => running.delete(child));
     for (const stream of [child.stdout, child.stderr]) {
       stream?.on("data", (chunk: Buffer) => {
-        this.#output.push(chunk.toString());
+        const text = chunk.toString();
+        this.#options.onOutput?.(text);
+        this.#output.push(text);
         if (this.#output.length > 2_000) this.#output.splice(0, 1_000);
       });
     }

@@ -1,12 +1,12 @@
 import { describe, expect, test } from "@jest/globals";
 import type { Scope } from "@molecart/mixins/contracts/users.ts";
+import { requestIdOf } from "@molecart/mixins/lib/request-id.ts";
 import fc from "fast-check";
 import { admit, admitKey, isStaff } from "../../../../services/api/access.ts";
 import { apiConfig } from "../../../../services/api/api.config.ts";
 import { CART_TOKEN, newCartToken, readCartToken } from "../../../../services/api/cart-identity.ts";
 import { Cors } from "../../../../services/api/cors.ts";
 import { entityTag, isKnown } from "../../../../services/api/entity-tag.ts";
-import { requestIdOf } from "../../../../services/api/request-id.ts";
 import type { Access, Caller } from "../../../../services/api/route.ts";
 import { securityHeaders } from "../../../../services/api/security-headers.ts";
 
