@@ -14,7 +14,7 @@ export const MAX_HISTORY = 50;
 /** Of a value before and after a change. */
 const MAX_VALUE_LENGTH = 500;
 
-const FIELDS = ["slug", "name", "brand", "category", "description", "status", "images", "variants"] as const;
+const FIELDS = ["slug", "name", "brand", "category", "description", "status", "taxClass", "images", "variants"] as const;
 
 const textOf = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
 const shortened = (text: string): string => (text.length <= MAX_VALUE_LENGTH ? text : `${text.slice(0, MAX_VALUE_LENGTH - 1)}…`);

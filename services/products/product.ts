@@ -21,6 +21,7 @@ export const inOrder = (product: Product): Product => ({
   variants: product.variants,
   images: product.images,
   status: product.status,
+  ...(product.taxClass !== undefined && { taxClass: product.taxClass }),
   version: product.version,
   createdAt: product.createdAt,
   updatedAt: product.updatedAt,
@@ -43,12 +44,12 @@ export const newProduct = (request: NewProduct, id: string, { at, currency }: Te
 
 export const changedProduct = (product: Product, change: ProductChange, { at, currency }: Terms): Product => {
   const changed = { ...product, ...change };
-  return {
+  return inOrder({
     ...changed,
     price: startingPrice(changed.variants, currency),
     version: product.version + 1,
     updatedAt: at,
-  };
+  });
 };
 
 /** The lowest price of the variants, which must be sold in the shop's currency and each under its own SKU. */

@@ -197,6 +197,16 @@ for (const { store, servers, settings } of documentStores) {
       const found = async (category: string) =>
         (await call("v1.products.search", { category, limit: 100 })).items.map(({ id }) => id);
 
+      test("is searched by the name that it has, and by those of the categories above it", async () => {
+        const parent = await call("v1.products.createCategory", { name: "Odds" });
+        const { slug } = await call("v1.products.createCategory", { name: "Ends", parent: parent.slug });
+        const { id } = await create("L-1", { category: slug });
+        const foundBy = async (q: string) => (await call("v1.products.search", { q, limit: 1 })).items.map((item) => item.id);
+        expect(await foundBy("odds ends")).toEqual([id]);
+        await call("v1.products.changeCategory", { category: parent.slug, change: { name: "Zymurgy" } });
+        await eventually(async () => expect([await foundBy("zymurgy ends"), await foundBy("odds")]).toEqual([[id], []]));
+      });
+
       test("can be added, renamed and moved, and its products go with it at once", async () => {
         const added = await call("v1.products.createCategory", { name: "Desk Lamps", parent: "lighting" });
         expect(added).toEqual({ slug: "desk-lamps", name: "Desk Lamps", children: [] });

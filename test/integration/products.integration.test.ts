@@ -112,7 +112,7 @@ for (const { store, servers, settings } of documentStores) {
       const publish = bus.publish.bind(bus);
       const gate = Promise.withResolvers<void>();
       bus.publish = (envelopes) => gate.promise.then(() => publish(envelopes));
-      const product = await create("L-1");
+      const product = await create("L-1", { taxClass: "books" });
       expect((await serviceOf(broker).documents.get(product.id))?.outbox).toHaveLength(1);
       const answers = [
         product,

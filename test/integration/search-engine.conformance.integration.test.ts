@@ -238,6 +238,19 @@ for (const { name, servers, open } of searchEngines) {
       expect(await stage.engine.suggest("", 5)).toEqual({ productIds: [], brands: [] });
     });
 
+    test("counts every brand, however many there are, and none of what is not published", async () => {
+      const brands = Array.from({ length: 130 }, (_, n) => `Maker ${n}`);
+      await fill(stage, [
+        ...brands.map((brand, n) => entry(`a-${n}`, { brand })),
+        entry("b-1", { brand: "Maker 7" }),
+        entry("b-2", { brand: "MAKER 7" }),
+        { id: "c-1", version: 1, published: false },
+      ]);
+      const told = await stage.engine.brands();
+      expect(told).toHaveLength(130);
+      expect(counts(told)).toMatchObject({ "Maker 0": 1, "Maker 7": 3, "Maker 129": 1 });
+    });
+
     test("has the nearest products related to one", async () => {
       await have({
         self: { category: "desk-lamps", brand: "Norr", price: 1_000 },

@@ -5,7 +5,7 @@ import { type Info, parse } from "csv-parse";
 import { type Entry, entryOf, mistaken, type Piece, type Progress } from "./record.ts";
 
 /** Of the product: in its first row; in its further rows the same, or empty. */
-const PRODUCT_COLUMNS = ["id", "slug", "name", "brand", "category", "description", "status", "images"] as const;
+const PRODUCT_COLUMNS = ["id", "slug", "name", "brand", "category", "description", "status", "taxClass", "images"] as const;
 /** Of the variant. `price` in minor units; `attributes` as JSON, or one by one as `attribute.<name>`. */
 const VARIANT_COLUMNS = ["sku", "price", "currency", "attributes"] as const;
 const COLUMNS: readonly string[] = [...PRODUCT_COLUMNS, ...VARIANT_COLUMNS];
@@ -92,7 +92,7 @@ const attributesOf = (cells: Cells): unknown => {
 };
 
 const recordOf = (rows: readonly Cells[], currency: string): unknown => {
-  const { id = "", slug = "", name, brand, category, description, status = "", images } = rows[0] as Cells;
+  const { id = "", slug = "", name, brand, category, description, status = "", taxClass = "", images } = rows[0] as Cells;
   return {
     ...(id !== "" && { id }),
     ...(slug !== "" && { slug }),
@@ -101,6 +101,7 @@ const recordOf = (rows: readonly Cells[], currency: string): unknown => {
     category,
     description,
     ...(status !== "" && { status }),
+    ...(taxClass !== "" && { taxClass }),
     ...(images !== undefined && { images: images.split(/\s+/).filter((image) => image !== "") }),
     variants: rows.map((cells) => ({
       sku: cells.sku,
@@ -215,11 +216,11 @@ export const CSV_HEADER = rowOf(EXPORTED);
 /** Without the header. */
 export const formatCsv = (products: readonly Product[]): string =>
   products
-    .flatMap(({ id, slug, name, brand, category, description, status, images, variants }) =>
+    .flatMap(({ id, slug, name, brand, category, description, status, taxClass = "", images, variants }) =>
       variants.map(({ sku, attributes, price }, index) =>
         rowOf([
           ...(index === 0
-            ? [id, slug, name, brand, category, description, status, images.join(" ")]
+            ? [id, slug, name, brand, category, description, status, taxClass, images.join(" ")]
             : [id, ...PRODUCT_COLUMNS.slice(1).map(() => "")]),
           sku,
           String(price.amount),

@@ -76,9 +76,9 @@ export const keysOfProduct = ({ id, slug, variants }: Product): string[] => [
   ...variants.map(({ sku }) => `sku:${sku}`),
 ];
 
-const contentOf = ({ slug, name, brand, category, description, images, status, variants }: Product): string =>
+const contentOf = ({ slug, name, brand, category, description, images, status, taxClass, variants }: Product): string =>
   JSON.stringify([
-    [slug, name, brand, category, description, images, status],
+    [slug, name, brand, category, description, images, status, taxClass],
     variants.map(({ sku, price, attributes }) => [
       sku,
       price.amount,

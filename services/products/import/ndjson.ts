@@ -46,7 +46,7 @@ export const parseNdjson = (bytes: Buffer, { lines: before, skipping = false }: 
 };
 
 /** The product as an import takes it. */
-export const recordOf = ({ id, slug, name, brand, category, description, variants, images, status }: Product): ImportRecord => ({
+export const recordOf = ({
   id,
   slug,
   name,
@@ -56,6 +56,18 @@ export const recordOf = ({ id, slug, name, brand, category, description, variant
   variants,
   images,
   status,
+  taxClass,
+}: Product): ImportRecord => ({
+  id,
+  slug,
+  name,
+  brand,
+  category,
+  description,
+  variants,
+  images,
+  status,
+  ...(taxClass !== undefined && { taxClass }),
 });
 
 export const formatNdjson = (products: readonly Product[]): string =>

@@ -221,6 +221,7 @@ export const brandsBody = (): estypes.SearchRequest => ({
   size: 0,
   _source: false,
   query: PUBLISHED,
+  sort: SORTS.newest,
   aggs: {
     brand: {
       filter: { match_all: {} },
