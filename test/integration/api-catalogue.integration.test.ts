@@ -255,7 +255,9 @@ describe("An export over HTTP", () => {
     expect(lines.length).toBeGreaterThan(1_000);
     expect(lines.slice(0, items.length).map(({ id }) => id)).toEqual(items.map(({ id }: { id: string }) => id));
     const csv = await api("GET", "/products/export?format=csv&status=archived");
-    expect(csv.text.split("\r\n")[0]).toBe("id,slug,name,brand,category,description,status,images,sku,price,currency,attributes");
+    expect(csv.text.split("\r\n")[0]).toBe(
+      "id,slug,name,brand,category,description,status,taxClass,images,sku,price,currency,attributes",
+    );
     expect(csv.text.split("\r\n").length).toBe(4);
     expect((await api("GET", "/products/export?format=xml")).status).toBe(422);
   });
