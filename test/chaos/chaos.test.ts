@@ -48,7 +48,7 @@ describe("The plan of the faults", () => {
     const plan = planOf({ ...options, seed: "7" });
     expect(planOf({ ...options, seed: "7" })).toEqual(plan);
     expect(planOf({ ...options, seed: "8" })).not.toEqual(plan);
-    expect(new Set(plan.map(({ kind }) => kind)).size).toBe(9);
+    expect(new Set(plan.map(({ kind }) => kind)).size).toBe(10);
     expect(plan.map(({ atMs }) => atMs)).toEqual(plan.map(({ atMs }) => atMs).sort((a, b) => a - b));
     expect(plan.every(({ atMs }) => atMs >= 0 && atMs <= options.durationMs)).toBe(true);
   });

@@ -119,7 +119,7 @@ for (const kind of ["sqlite", "postgres"] as const) {
       await send("young and published", true);
       await receive("young, processed", "processed");
       housekeeper();
-      await eventually(async () => expect(await left("inbox")).not.toContain("old, processed"));
+      await eventually(async () => expect(await left("inbox")).not.toContain("old, processed"), { withinMs: 30_000 });
       expect(await left("outbox")).toEqual(["old and unpublished", "young and published"]);
       expect(await left("inbox")).toEqual([
         "old, by an operator",
