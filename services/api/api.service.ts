@@ -255,6 +255,12 @@ export default {
   },
 
   events: {
+    // Users may be among the services that are started after this one.
+    "$broker.started": {
+      handler(this: ApiService) {
+        this.identity.revocations.start();
+      },
+    },
     [REVOKED]: {
       params: Revoked,
       handler(this: ApiService, { params }: Context<Revoked>) {
@@ -287,7 +293,6 @@ export default {
   },
 
   async started(this: ApiService) {
-    this.identity.revocations.start();
     this.identity.apiKeys.start();
     const { host, port, tls, sockets, redisUrl, namespace, limits } = this.edge.config;
     const { clock, clients, answering } = this.edge;
